@@ -1,0 +1,48 @@
+# Needs Python 3.11 or newer and make. Everything else is installed into .venv, in the exact versions of requirements.lock.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test check bench campaign lock wheel clean
+
+help:  ## what can be done here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY)  ## the whole path on a fresh home, with a live view in a terminal
+	@$(BIN)/sundhedsagent demo
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest -n 2 -m "not campaign"
+
+check: $(READY)  ## style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## the whole job against the floor: one JSON line
+	$(BIN)/python benchmarks/whole_job.py
+
+campaign: $(READY)  ## the long runs of the tests: invariants and kill -9
+	$(BIN)/python -m pytest -m campaign --timeout 3600
+
+lock: $(READY)  ## renew requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --python-version 3.11 --universal \
+		--no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+
+wheel: $(READY)  ## the installable package, into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+clean:  ## remove what was installed and made here
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Plain pip, and hashes instead of an index: it works with whatever package index the machine is set up for.
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Sundhedsagenten's engine: receives adviser, publishes them, collects kvitteringer, answers the hospital."""
