@@ -1,0 +1,1 @@
+"""The model: values in, values out. No clock, no input or output, no SQL."""

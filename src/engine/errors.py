@@ -1,0 +1,61 @@
+"""Every error the engine raises on purpose, drawn as a tree.
+
+SundhedsagentError
+ ├─ WireError                  bytes from outside that cannot be what they claim to be
+ │   ├─ Malformed              not well-formed, not the expected root, broken base64
+ │   ├─ ForbiddenMarkup        a DTD or an entity: never parsed
+ │   └─ TooLarge               past the size limit
+ ├─ SettingsError              a setting is missing or wrong; names the key
+ ├─ HomeError                  the home folder is missing, incomplete, foreign or locked
+ ├─ PayloadError               a sealed payload cannot be opened with this key
+ ├─ RuleError                  a rule of the handbook or of the registry refuses the change
+ ├─ NotFoundError              nothing is known by that id
+ └─ AccessError                the caller's role does not allow it
+
+Messages are Danish where a person at the command line reads them, and never carry personal data: what a
+WireError says may stand in a log, a quarantine reason or a receipt.
+"""
+
+
+class SundhedsagentError(Exception):
+    """Expected trouble; the message says what happened and what to do now."""
+
+
+class WireError(SundhedsagentError):
+    """Bytes from outside that cannot be what they claim to be."""
+
+
+class Malformed(WireError):  # noqa: N818 - the name says the kind of bytes, and reads well where it is caught
+    """Not well-formed, not the expected root, broken base64."""
+
+
+class ForbiddenMarkup(WireError):  # noqa: N818
+    """A DTD or an entity declaration: refused before it is parsed."""
+
+
+class TooLarge(WireError):  # noqa: N818
+    """More bytes than the limit allows."""
+
+
+class SettingsError(SundhedsagentError):
+    """A setting is missing or wrong; the message names the key and the file or variable."""
+
+
+class HomeError(SundhedsagentError):
+    """The home folder is missing, incomplete or cannot be written."""
+
+
+class PayloadError(SundhedsagentError):
+    """A sealed payload cannot be opened: wrong key, or damaged."""
+
+
+class RuleError(SundhedsagentError):
+    """A rule of the handbook or the registry refuses the change."""
+
+
+class NotFoundError(SundhedsagentError):
+    """Nothing is known by that id."""
+
+
+class AccessError(SundhedsagentError):
+    """The caller's role does not allow this."""
