@@ -1,0 +1,1 @@
+"""The formats: pure functions over bytes."""
