@@ -1,0 +1,1 @@
+"""Tables and migrations, one transaction at a time, sealed payloads."""
