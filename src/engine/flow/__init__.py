@@ -1,0 +1,1 @@
+"""The product, one verb per file, in the order things happen."""

@@ -1,0 +1,157 @@
+"""The one place where the parts meet: builds the stations on their links, runs and stops them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+from uuid import uuid4
+
+import structlog
+
+from engine.clock import Clock, SystemClock
+from engine.flow.answer import Answer, FollowUp
+from engine.flow.claims import release_all
+from engine.flow.collect import Collect
+from engine.flow.publish import Publish
+from engine.flow.receive import Receive
+from engine.flow.trouble import told
+from engine.home import Home, payload_key
+from engine.links.folders import FolderBeskedfordeler, FolderInbox, FolderVansOutbox, leftovers
+from engine.ports import Beskedfordeler, Inbox, VansOutbox
+from engine.settings import Settings
+from engine.store import tables
+from engine.store.database import Database
+from engine.store.payloads import PayloadBox
+
+log = structlog.get_logger(__name__)
+
+# A station whose step fails (full disk, lost database) tries again after this long, then ever later.
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+
+
+class Station(Protocol):
+    """One step of the way: takes a batch, does it in one transaction, leaves the next step's work in the outbox."""
+
+    name: ClassVar[str]
+
+    async def step(self) -> int:
+        """How much was handled; 0 when there is nothing to do now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The outside, as the engine reaches it."""
+
+    vans_in: Inbox
+    vans_out: VansOutbox
+    beskedfordeler: Beskedfordeler
+    kvitteringer: Inbox
+
+    @classmethod
+    def folders(cls, home: Home, settings: Settings) -> "Links":
+        return cls(
+            FolderInbox(home.vans_in, home.vans_quarantine, settings.vans.max_envelope_bytes),
+            FolderVansOutbox(home.vans_out),
+            FolderBeskedfordeler(home.dueslag),
+            FolderInbox(home.afsend, home.beskedfordeler_quarantine, settings.kvittering.max_besked_bytes),
+        )
+
+
+class Bell:
+    """Rung when work was done: whoever found nothing to do looks again. Never misses a ring between look and wait."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self.rings += 1
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def wait(self, heard: int, timeout_s: float) -> None:
+        """Until it rings after the `heard` rings, or the time is over."""
+        if self.rings == heard:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._rung.wait()
+            except TimeoutError:
+                pass
+
+
+class Engine:
+    """The stations of one engine on one database."""
+
+    def __init__(self, db: Database, box: PayloadBox, clock: Clock, settings: Settings, links: Links) -> None:
+        owner = str(uuid4())
+        self._db = db
+        self._poll_s = settings.engine.poll.total_seconds()
+        self.stations: Sequence[Station] = (
+            Receive(links.vans_in, db, box, clock, settings),
+            Publish(links.beskedfordeler, db, box, clock, settings, owner),
+            Collect(links.kvitteringer, db, box, clock, settings),
+            Answer(links.vans_out, db, box, clock, settings, owner),
+            FollowUp(db, clock, settings),
+        )
+
+    @classmethod
+    def open(cls, home: Home, settings: Settings | None = None, clock: Clock | None = None) -> "Engine":
+        """An engine on a home's database and folders. The caller holds the home's engine lock."""
+        settings = settings or Settings.load(home)
+        db = Database.sqlite(home.database_file)
+        leftovers(
+            [home.vans_out, home.vans_quarantine, home.beskedfordeler_quarantine, *home.dueslag.iterdir()]
+        )
+        with db.writing() as tx:
+            # The lock says that no other engine lives: claims are a dead one's.
+            release_all(tx, tables.publication)
+            release_all(tx, tables.envelope_out)
+        box = PayloadBox(payload_key(home))
+        return cls(db, box, clock or SystemClock(), settings, Links.folders(home, settings))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand."""
+        bell = Bell()
+        async with asyncio.TaskGroup() as group:
+            for station in self.stations:
+                group.create_task(self._work(station, bell, stop), name=station.name)
+            await stop.wait()
+            bell.ring()
+
+    async def drain(self) -> int:
+        """Handle all that waits, until nothing is left to do now; how much was handled."""
+        handled = 0
+        while done := sum([await station.step() for station in self.stations]):
+            handled += done
+        return handled
+
+    def close(self) -> None:
+        self._db.close()
+
+    async def _work(self, station: Station, bell: Bell, stop: asyncio.Event) -> None:
+        failures = 0
+        while not stop.is_set():
+            heard = bell.rings
+            try:
+                handled = await station.step()
+            except Exception as error:  # noqa: BLE001 - a station outlives its failures
+                failures += 1
+                pause_s = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S)
+                log.error("station-failed", station=station.name, pause_s=pause_s, **told(error))
+                await _sleep_unless(stop, pause_s)
+                continue
+            failures = 0
+            if handled:
+                bell.ring()
+            else:
+                await bell.wait(heard, self._poll_s)
+
+
+async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        pass
