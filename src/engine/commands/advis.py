@@ -1,0 +1,194 @@
+"""`advis list|show|trace`."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.commands.common import AsJson, choice, instant, office_of
+from engine.commands.danish import Commands
+from engine.commands.output import dated, facts, heading, print_json, say, table, yes_no
+
+if TYPE_CHECKING:
+    from engine.desk.look_up import AdvisView
+
+app = Commands("Adviser: find dem, vis dem, følg dem.")
+
+Ref = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="Nummeret, MessageHeader.id eller BeskedId; store og små bogstaver er ens."
+    ),
+]
+
+
+@app.says("list", "Vis adviser, de nyeste først.")
+def list_(
+    ctx: typer.Context,
+    *,
+    kommune: Annotated[str | None, typer.Option(metavar="KODE", help="Kommunekode eller navn.")] = None,
+    code: Annotated[
+        str | None, typer.Option(metavar="KODE", help="Adviskode, fx STIN eller AN_SLHJ.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="TILSTAND", help="refused, received, published, acknowledged eller answered."),
+    ] = None,
+    message_id: Annotated[str | None, typer.Option(metavar="ID", help="MessageHeader.id.")] = None,
+    besked_id: Annotated[str | None, typer.Option(metavar="UUID", help="BeskedId.")] = None,
+    hospital: Annotated[
+        str | None, typer.Option(metavar="TEKST", help="Sygehusets GLN, SOR eller en del af navnet.")
+    ] = None,
+    receiver: Annotated[
+        str | None, typer.Option(metavar="TEKST", help="Modtagersystemets UUID eller navn.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TID", help="Modtaget fra og med, dansk tid.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TID", help="Modtaget før, dansk tid.")] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="ANTAL", min=1, max=1_000_000, help="Vis højst så mange.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    from engine.desk.look_up import AdvisFilter, AdvisState, list_advis
+    from engine.domain.advis import AdvisCode
+
+    wanted = AdvisFilter(
+        kommune=kommune,
+        code=choice(AdvisCode, code, "--code"),
+        state=choice(AdvisState, state, "--state"),
+        message_id=message_id,
+        besked_id=besked_id,
+        hospital=hospital,
+        receiver=receiver,
+        since=instant(since, "--since"),
+        until=instant(until, "--until"),
+        limit=limit,
+    )
+    with office_of(ctx) as office, office.reading() as conn:
+        found = list_advis(conn, wanted)
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("Ingen adviser passer.")
+    else:
+        _print_list(found)
+        if len(found) == limit:
+            say("", f"Kun de {limit} nyeste er vist; --limit viser flere.")
+
+
+@app.says("show", "Vis alt om et advis undtagen dets indhold.")
+def show(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
+    from engine.desk.look_up import show_advis
+
+    with office_of(ctx) as office, office.reading() as conn:
+        view = show_advis(conn, ref)
+    if as_json:
+        print_json(view)
+    else:
+        _print_advis(view)
+
+
+@app.says("trace", "Vis alt, hvad der er sket med et advis, i rækkefølge.")
+def trace(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
+    from engine.desk.look_up import trace_advis
+
+    with office_of(ctx) as office, office.reading() as conn:
+        lines = trace_advis(conn, ref)
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines:
+        colour = {"warning": "yellow", "alarm": "red"}.get(line.level)
+        dated(line.local_time, f"{line.sentence} [{line.actor}]", colour)
+
+
+def _print_list(found: "list[AdvisView]") -> None:
+    from engine.desk.local_time import local
+
+    table(
+        ("Nr.", "Modtaget", "Kommune", "Kode", "Tilstand", "Sygehus"),
+        [
+            (
+                str(item.id),
+                f"{local(item.received_at):%Y-%m-%d %H:%M}",
+                (item.kommune_name or item.addressee).removesuffix(" Kommune"),
+                item.code or "–",
+                item.state.danish,
+                item.hospital.name or item.hospital.gln or "–",
+            )
+            for item in found
+        ],
+        right=(0,),
+    )
+
+
+def _print_advis(view: "AdvisView") -> None:
+    from engine.desk.local_time import local_text
+
+    def at(value: datetime | None) -> str | None:
+        return None if value is None else local_text(value)
+
+    kommune = (
+        f"{view.kommune_name} ({view.kommune})" if view.kommune else f"ingen (sendt til {view.addressee})"
+    )
+    names = (
+        view.hospital.name,
+        view.hospital.gln and f"GLN {view.hospital.gln}",
+        view.hospital.sor and f"SOR {view.hospital.sor}",
+    )
+    facts(
+        (
+            ("Advis", f"nr. {view.id}, {view.state.danish}"),
+            ("Kode", f"{view.code}: {view.code_text}" if view.code else "ukendt"),
+            ("Kommune", kommune),
+            ("Sygehus", ", ".join(name for name in names if name) or "ikke oplyst"),
+            ("MessageHeader.id", view.message_id),
+            ("Bundle.id", view.bundle_id),
+            ("BeskedId", view.besked_id),
+            ("Kontakt", " ".join(filter(None, (view.encounter_class, view.encounter_status))) or None),
+            ("Periode", _span(at(view.period_start), at(view.period_end))),
+            ("Orlov", _span(at(view.leave_start), at(view.leave_end))),
+            ("Forløb", ", ".join(view.episodes) or None),
+            ("Indlæggelsesrapport", yes_no(view.report_of_admission)),
+            ("Format", view.media_type),
+            ("Modtaget", at(view.received_at)),
+            ("Fordelt", at(view.published_at) or "nej"),
+            (
+                "Svar til sygehuset",
+                f"{view.verdict} kl. {at(view.verdict_at)}" if view.verdict else "intet endnu",
+            ),
+            ("Kopier", str(view.copies)),
+        )
+    )
+    if view.receivers:
+        heading("Modtagersystemer")
+        rows = [
+            (
+                item.name,
+                yes_no(item.primary),
+                _state(item.state),
+                at(item.due_at) or "–",
+                at(item.settled_at) or "–",
+            )
+            for item in view.receivers
+        ]
+        table(("Navn", "Primært", "Tilstand", "Frist", "Kvitteret"), rows)
+    if view.answers:
+        heading("Svar")
+        rows2 = [
+            (item.code, at(item.sent_at) or "ikke sendt", yes_no(item.repeat), item.envelope_id)
+            for item in view.answers
+        ]
+        table(("Kode", "Sendt", "Gentaget", "Konvolut"), rows2)
+    if view.findings:
+        heading("Afvigelser fra MedComs profil")
+        for finding in view.findings:
+            say(f"- {finding['text']} ({finding['path']}, {finding['code']})")
+
+
+def _state(state: str) -> str:
+    return "afventes" if state == "pending" else state
+
+
+def _span(start: str | None, end: str | None) -> str | None:
+    return f"{start or '?'} til {end or 'nu'}" if start or end else None

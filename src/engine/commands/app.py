@@ -1,0 +1,139 @@
+"""The command line's root: which commands there are, where the home is, and what becomes of errors."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.commands import advis, init, kommune, overview, receiver, run, settings, simulate
+from engine.commands.danish import Commands, danish_fault
+from engine.commands.output import paint, printable
+from engine.errors import SundhedsagentError
+
+PROGRAM = "sundhedsagent"
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+app = Commands("Sundhedsagenten modtager adviser fra sygehuse og følger dem hele vejen.")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(version(PROGRAM))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            metavar="MAPPE",
+            help="Hjemmets mappe. Ellers gælder SUNDHEDSAGENT_HOME, ellers den mappe, man står i.",
+            show_default=False,
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Vis versionen.")
+    ] = False,
+) -> None:
+    ctx.obj = home
+
+
+for part in (init, settings, run, overview, simulate):
+    part.add_to(app)
+app.add_typer(kommune.app, name="kommune")
+app.add_typer(receiver.app, name="receiver")
+app.add_typer(advis.app, name="advis")
+
+
+def main(argv: Sequence[str] | None = None, commands: Commands = app) -> int:
+    """Run the command line; gives the exit status: 0 done, 1 failed with a message, 2 wrong use."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = typer.main.get_command(commands)
+    try:
+        status = command.main(_home_first(arguments), prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _wrong_use(error)
+    except SundhedsagentError as error:
+        return _failed(str(error))
+    except BrokenPipeError:
+        return _reader_left()
+    except SystemExit as error:
+        # Typer leaves so on a broken pipe, and for nothing else when it does not stand alone.
+        return _reader_left() if isinstance(error.__context__, BrokenPipeError) else FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place before the traceback, which could quote data
+        return _unexpected(error)
+    return status if isinstance(status, int) else DONE
+
+
+def _reader_left() -> int:
+    """The reader of a pipe has had enough. Python flushes once more at its end: into nothing."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return DONE
+
+
+def _home_first(arguments: Sequence[str]) -> list[str]:
+    """`--home` may stand behind the command too: it is moved to the front, where the root takes it."""
+    home: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument == "--home":
+            home = [argument, *[value for value in [next(rest, None)] if value is not None]]
+        elif argument.startswith("--home="):
+            home = [argument]
+        else:
+            others.append(argument)
+    # Without its value it stands alone, so that the message is about just that.
+    return home if home == ["--home"] else [*home, *others]
+
+
+def _wrong_use(error: typer.TyperException) -> int:
+    context: Any = getattr(error, "ctx", None)
+    message = danish_fault(error.format_message())
+    if context is not None and message == context.get_help():
+        print(message, file=sys.stderr)  # no command given: the help page says what there is
+        return WRONG_USE
+    if context is not None:
+        print(context.get_usage(), file=sys.stderr)
+        print(f"Se også: {context.command_path} --help\n", file=sys.stderr)
+    _complain(message)
+    return WRONG_USE
+
+
+def _failed(message: str) -> int:
+    _complain(message)
+    return FAILED
+
+
+def _unexpected(error: Exception) -> int:
+    """A fault in the program or the machine. Its own text may quote data, so only the place is shown."""
+    if isinstance(error, OSError):
+        return _failed(f"{error.filename or 'Systemet'}: {os.strerror(error.errno or 0)}")
+    original = getattr(error, "orig", None)
+    if type(error).__module__.startswith("sqlalchemy") and original is not None:
+        return _failed(f"Databasen kan ikke bruges nu: {original}")
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in frames:
+        print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)
+    return _failed(f"Uventet fejl ({type(error).__name__}). Stedet står ovenfor; send det til udviklerne.")
+
+
+def _complain(message: str) -> None:
+    first, *others = message.split("\n")
+    print(paint("Fejl:", "red", stream=sys.stderr), printable(first), file=sys.stderr)
+    for line in others:
+        print(printable(line), file=sys.stderr)

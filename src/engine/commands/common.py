@@ -1,0 +1,58 @@
+"""What several commands share: the home, the options, and values from the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from engine.home import Home, find_home
+
+if TYPE_CHECKING:
+    from engine.desk.office import Office
+
+E = TypeVar("E", bound=StrEnum)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Skriv JSON i stedet for tekst.")]
+
+
+def home_of(ctx: typer.Context) -> Home:
+    """The home that the command line means."""
+    return find_home(ctx.find_root().obj)
+
+
+@contextmanager
+def office_of(ctx: typer.Context) -> "Iterator[Office]":
+    """The home's office, opened for this command."""
+    from engine.desk.office import Office
+
+    with Office(home_of(ctx)) as office:
+        yield office
+
+
+def choice(kind: type[E], text: str | None, option: str) -> E | None:
+    """One of the values of an enum, in any case of letters."""
+    if text is None:
+        return None
+    for member in kind:
+        if member.value.lower() == text.strip().lower():
+            return member
+    raise typer.BadParameter(f"skal være en af {', '.join(kind)}, men er {text!r}.", param_hint=option)
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """A point in time; without a zone it is Danish time."""
+    if text is None:
+        return None
+    from engine.desk.local_time import from_local
+
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        expected = '"2026-07-01", "2026-07-01 14:30" eller "2026-07-01T12:30:00Z"'
+        raise typer.BadParameter(
+            f"skal skrives som {expected}, men er {text!r}.", param_hint=option
+        ) from error
+    return from_local(at) if at.tzinfo is None else at

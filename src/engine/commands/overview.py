@@ -1,0 +1,118 @@
+"""`pending` and `status`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.commands.common import AsJson, home_of, office_of
+from engine.commands.danish import Commands
+from engine.commands.output import (
+    dated,
+    heading,
+    number,
+    paint,
+    period,
+    plain,
+    print_json,
+    say,
+    table,
+    yes_no,
+)
+
+if TYPE_CHECKING:
+    from engine.desk.overview import Status
+
+
+def pending(
+    ctx: typer.Context,
+    kommune: Annotated[str | None, typer.Option(metavar="KODE", help="Kommunekode eller navn.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    from engine.clock import SystemClock
+    from engine.desk.overview import list_pending
+
+    with office_of(ctx) as office, office.reading() as conn:
+        lines = list_pending(conn, SystemClock().now(), kommune=kommune)
+    if as_json:
+        print_json(lines)
+    elif not lines:
+        say("Ingen kvitteringer afventes.")
+    else:
+        rows = [
+            (
+                _left(line.seconds_left),
+                line.kommune_name.removesuffix(" Kommune"),
+                line.receiver,
+                yes_no(line.primary),
+                str(line.advis_id),
+            )
+            for line in lines
+        ]
+        table(("Frist", "Kommune", "Modtagersystem", "Primært", "Advis"), rows, right=(4,))
+
+
+def status(ctx: typer.Context, as_json: AsJson = False) -> None:
+    from engine.clock import SystemClock
+    from engine.desk.overview import status as read_status
+    from engine.home import is_engine_running
+    from engine.settings import Settings
+
+    home = home_of(ctx)
+    settings = Settings.load(home)
+    with office_of(ctx) as office, office.reading() as conn:
+        found = read_status(conn, SystemClock().now(), settings)
+    running = is_engine_running(home)
+    if as_json:
+        print_json({"engine_running": running, **plain(found)})
+    else:
+        _print_status(found, running)
+
+
+def _print_status(found: "Status", running: bool) -> None:
+    oldest, verdicts = found.oldest_seconds, found.answered
+    say(
+        f"Motoren kører{'' if running else ' ikke'}. Tilsluttede kommuner: {number(found.connected_kommuner)}"
+    )
+    heading("Adviser")
+    _count("Modtaget", found.received)
+    _count("Fordelt", found.published)
+    _count("Besvaret med ok", verdicts["ok"])
+    _count("Besvaret med fatal-error", verdicts["fatal-error"])
+    _count("Afvist af Sundhedsagenten", found.refused)
+    _count("Venter på Beskedfordeleren", found.waiting_publications, _oldest(oldest.publication))
+    _count("  heraf forsinket", found.delayed_publications, colour="red")
+    heading("Kvitteringer")
+    _count("Afventes", found.pending)
+    _count("  heraf over fristen", found.overdue, _oldest(oldest.overdue), colour="red")
+    _count("Negative", found.negative_kvitteringer, colour="yellow")
+    _count("Uafklarede", found.unmatched_kvitteringer, _oldest(oldest.unmatched), colour="yellow")
+    heading("VANS")
+    _count("Konvolutter, der venter", found.waiting_envelopes, _oldest(oldest.envelope))
+    _count("Svar, VANS ikke har bekræftet", found.receipts_awaited)
+    _count("  heraf sendt igen", found.receipts_missing, colour="yellow")
+    _count("Afvist af VANS i det seneste døgn", found.receipts_negative, colour="red")
+    _count("I karantæne", found.quarantined, colour="yellow")
+    heading("Alarmer i det seneste døgn")
+    _count("Alarmer", found.alarm_count, colour="red")
+    for alarm in found.alarms:
+        dated(alarm.local_time, alarm.sentence + (f" (advis {alarm.advis_id})" if alarm.advis_id else ""))
+
+
+def _count(name: str, value: int, note: str = "", *, colour: str = "") -> None:
+    line = f"{name:<36}{number(value):>10}{note}"
+    print(paint(line, colour) if colour and value else line)
+
+
+def _oldest(seconds: int | None) -> str:
+    return "" if seconds is None else f"   ældste: {period(seconds)}"
+
+
+def _left(seconds: int | None) -> str:
+    if seconds is None:
+        return "ikke fordelt"
+    return f"om {period(seconds)}" if seconds >= 0 else f"{period(seconds)} over"
+
+
+def add_to(app: Commands) -> None:
+    app.says("pending", "Vis de kvitteringer, der afventes, de mest presserende først.")(pending)
+    app.says("status", "Vis, hvordan det går: antal, ventetider og alarmer.")(status)

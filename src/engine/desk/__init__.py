@@ -1,0 +1,1 @@
+"""What people do: administer, look up, trace."""

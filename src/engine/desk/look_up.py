@@ -1,0 +1,370 @@
+"""Looking up adviser: lists, one in full, and the trace of one. Nothing personal comes out."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal_column, or_, select
+
+from engine.desk.local_time import clock_text, local_text
+from engine.desk.registry import find_kommune
+from engine.domain.advis import AdvisCode
+from engine.domain.events import Event, EventKind, Level
+from engine.errors import NotFoundError
+from engine.store import tables
+
+_MOST_IN_A_LIST = 500  # ids in one IN (…): far below what a database takes
+
+
+class AdvisState(StrEnum):
+    """How far an advis has come."""
+
+    REFUSED = "refused"  # answered with a fatal-error of Sundhedsagenten itself
+    RECEIVED = "received"  # not published yet
+    PUBLISHED = "published"  # some kvittering has not come
+    ACKNOWLEDGED = "acknowledged"  # all have answered, but there is no final verdict
+    ANSWERED = "answered"  # the hospital's final verdict is given
+
+    @property
+    def danish(self) -> str:
+        return _DANISH[self]
+
+
+_DANISH = {
+    AdvisState.REFUSED: "afvist",
+    AdvisState.RECEIVED: "modtaget",
+    AdvisState.PUBLISHED: "fordelt",
+    AdvisState.ACKNOWLEDGED: "kvitteret",
+    AdvisState.ANSWERED: "besvaret",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvisFilter:
+    """Which adviser; None means all. Times are of receipt: `since` inclusive, `until` exclusive."""
+
+    kommune: str | None = None  # code or name
+    code: AdvisCode | None = None
+    state: AdvisState | None = None
+    message_id: str | None = None
+    besked_id: str | None = None
+    hospital: str | None = None  # GLN, SOR or a part of the name
+    receiver: str | None = None  # system UUID or name
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalName:
+    gln: str | None
+    sor: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverState:
+    """What became of one expected kvittering: a domain.acknowledgement.PendingState."""
+
+    name: str
+    uuid: str
+    primary: bool
+    state: str
+    due_at: datetime | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One envelope to the hospital with an answer; a repeat has the content of an earlier one."""
+
+    code: str
+    ordered_at: datetime
+    sent_at: datetime | None
+    envelope_id: str
+    repeat: bool
+    receipt: str | None  # the VANS receipt that came for it
+
+
+@dataclass(frozen=True, slots=True)
+class KvitteringView:
+    received_at: datetime
+    receiver: str | None
+    system_uuid: str | None
+    code: str
+    disposition: str  # domain.acknowledgement.Disposition
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisView:
+    """One advis, as lists and `show` give it."""
+
+    id: int
+    kommune: str | None
+    kommune_name: str | None
+    addressee: str
+    message_id: str | None
+    bundle_id: str | None
+    besked_id: str | None
+    code: str | None
+    code_text: str | None
+    encounter_class: str | None
+    encounter_status: str | None
+    state: AdvisState
+    received_at: datetime
+    published_at: datetime | None
+    verdict: str | None
+    verdict_at: datetime | None
+    copies: int
+    hospital: HospitalName
+    media_type: str
+    report_of_admission: bool
+    episodes: tuple[str, ...]
+    period_start: datetime | None
+    period_end: datetime | None
+    leave_start: datetime | None
+    leave_end: datetime | None
+    findings: tuple[dict[str, str], ...]
+    receivers: tuple[ReceiverState, ...]
+    answers: tuple[Answer, ...]
+    kvitteringer: tuple[KvitteringView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One event of an advis, with the Danish time and sentence."""
+
+    at: datetime
+    local_time: str
+    kind: EventKind
+    level: Level
+    actor: str
+    sentence: str
+
+
+def list_advis(conn: Connection, wanted: AdvisFilter) -> list[AdvisView]:
+    """The newest adviser first."""
+    query = _adviser().where(*_conditions(conn, wanted))
+    # The ids follow the times of receipt; the database has an index for the times.
+    query = query.order_by(tables.advis.c.received_at.desc(), tables.advis.c.id.desc()).limit(wanted.limit)
+    return _views(conn, query)
+
+
+def show_advis(conn: Connection, ref: str) -> AdvisView:
+    """The one advis with this internal id, MessageHeader.id or BeskedId, in any case of letters."""
+    advis = tables.advis
+    ref = ref.strip()
+    if ref.isascii() and ref.isdigit() and len(ref) <= 18:
+        found = _views(conn, _adviser().where(advis.c.id == int(ref)))
+        if found:
+            return found[0]
+    lower = ref.lower()
+    found = _views(
+        conn,
+        _adviser()
+        .where(or_(advis.c.message_id.in_({ref, lower, ref.upper()}), advis.c.besked_id == lower))
+        .order_by(advis.c.id)
+        .limit(20),
+    )
+    match found:
+        case [one]:
+            return one
+        case []:
+            raise NotFoundError(f"Intet advis har id, MessageHeader.id eller BeskedId {ref}.")
+        case _:
+            candidates = "\n".join(f"  {item.id}: {item.kommune_name or item.addressee}" for item in found)
+            raise NotFoundError(f"Flere adviser har {ref}. Brug nummeret på et af dem:\n{candidates}")
+
+
+def trace_advis(conn: Connection, ref: str) -> list[TraceLine]:
+    """Everything that happened to one advis, in order."""
+    event = tables.event
+    rows = conn.execute(
+        select(event.c.at, event.c.kind, event.c.actor, event.c.severity, event.c.data)
+        .where(event.c.advis_id == show_advis(conn, ref).id)
+        .order_by(event.c.id)
+    )
+    return [trace_line(**row._mapping) for row in rows]  # noqa: SLF001 - the public way to a mapping
+
+
+def trace_line(at: datetime, kind: str, actor: str, severity: str, data: str) -> TraceLine:
+    """An event as people read it: instants within it in Danish time."""
+    level = Level(severity)
+    content = {name: _told(name, value, at) for name, value in json.loads(data).items()}
+    event = Event(at, EventKind(kind), actor, level, None, None, content)
+    return TraceLine(at, local_text(at), event.kind, level, actor, event.sentence)
+
+
+def state_column() -> ColumnElement[str]:
+    """The state of an advis: the one place where it is decided."""
+    advis, expected = tables.advis, tables.expected_kvittering
+    is_pending = exists().where(
+        expected.c.advis_id == advis.c.id, expected.c.state == literal_column("'pending'")
+    )
+    return case(
+        (advis.c.refused, AdvisState.REFUSED.value),
+        (advis.c.verdict.is_not(None), AdvisState.ANSWERED.value),
+        (advis.c.published_at.is_(None), AdvisState.RECEIVED.value),
+        (is_pending, AdvisState.PUBLISHED.value),
+        else_=AdvisState.ACKNOWLEDGED.value,
+    )
+
+
+def _adviser() -> Select[Any]:
+    advis, kommune = tables.advis, tables.kommune
+    columns = (column for column in advis.c if column.name not in _NOT_SHOWN)
+    return select(*columns, kommune.c.name.label("kommune_name"), state_column().label("state")).outerjoin(
+        kommune, kommune.c.code == advis.c.kommune_code
+    )
+
+
+# Sealed, or of no use to a reader; the CPR hash finds people and is nobody's to see.
+_NOT_SHOWN = {"cpr_hash", "sealed_person", "payload_id", "verdict_payload_id"}
+
+
+def _conditions(conn: Connection, wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
+    advis, expected, receiver = tables.advis, tables.expected_kvittering, tables.receiver
+    if wanted.kommune is not None:
+        yield advis.c.kommune_code == find_kommune(conn, wanted.kommune).code
+    if wanted.code is not None:
+        yield advis.c.code == wanted.code.value
+    if wanted.state is not None:
+        yield state_column() == wanted.state.value
+    if wanted.message_id is not None:
+        given = wanted.message_id.strip()
+        yield advis.c.message_id.in_({given, given.lower(), given.upper()})
+    if wanted.besked_id is not None:
+        yield advis.c.besked_id == wanted.besked_id.strip().lower()
+    if wanted.hospital is not None:
+        yield or_(
+            advis.c.sender_gln == wanted.hospital,
+            advis.c.sender_sor == wanted.hospital,
+            advis.c.sender_name.icontains(wanted.hospital, autoescape=True),
+        )
+    if wanted.receiver is not None:
+        is_meant = or_(
+            receiver.c.system_uuid == wanted.receiver.strip().lower(), receiver.c.name == wanted.receiver
+        )
+        joined = and_(expected.c.receiver_id == receiver.c.id, expected.c.advis_id == advis.c.id)
+        yield exists().where(joined, is_meant)
+    if wanted.since is not None:
+        yield advis.c.received_at >= wanted.since
+    if wanted.until is not None:
+        yield advis.c.received_at < wanted.until
+
+
+def _views(conn: Connection, query: Select[Any]) -> list[AdvisView]:
+    rows = conn.execute(query).all()
+    ids = [row.id for row in rows]
+    receivers, answers, kvitteringer = _receivers(conn, rows), _answers(conn, ids), _kvitteringer(conn, ids)
+    return [
+        AdvisView(
+            id=row.id,
+            kommune=row.kommune_code,
+            kommune_name=row.kommune_name,
+            addressee=row.addressee,
+            message_id=row.message_id,
+            bundle_id=row.bundle_id,
+            besked_id=row.besked_id,
+            code=row.code,
+            code_text=None if row.code is None else AdvisCode(row.code).danish,
+            encounter_class=row.encounter_class,
+            encounter_status=row.encounter_status,
+            state=AdvisState(row.state),
+            received_at=row.received_at,
+            published_at=row.published_at,
+            verdict=row.verdict,
+            verdict_at=row.verdict_at,
+            copies=row.copies,
+            hospital=HospitalName(row.sender_gln, row.sender_sor, row.sender_name),
+            media_type=row.media_type,
+            report_of_admission=row.report_of_admission,
+            episodes=tuple(json.loads(row.episodes)),
+            period_start=row.period_start,
+            period_end=row.period_end,
+            leave_start=row.leave_start,
+            leave_end=row.leave_end,
+            findings=tuple(json.loads(row.findings)),
+            receivers=tuple(receivers.get(row.id, ())),
+            answers=tuple(answers.get(row.id, ())),
+            kvitteringer=tuple(kvitteringer.get(row.id, ())),
+        )
+        for row in rows
+    ]
+
+
+def _receivers(conn: Connection, rows: Sequence[Any]) -> dict[int, list[ReceiverState]]:
+    expected, receiver = tables.expected_kvittering, tables.receiver
+    primaries = {row.id: row.primary_receiver_id for row in rows}
+    found: dict[int, list[ReceiverState]] = {}
+    for ids in _chunks(list(primaries)):
+        query = (
+            select(expected, receiver.c.name, receiver.c.system_uuid)
+            .join(receiver, receiver.c.id == expected.c.receiver_id)
+            .where(expected.c.advis_id.in_(ids))
+            .order_by(expected.c.advis_id, expected.c.receiver_id)
+        )
+        for row in conn.execute(query):
+            is_primary = row.receiver_id == primaries[row.advis_id]
+            item = ReceiverState(row.name, row.system_uuid, is_primary, row.state, row.due_at, row.settled_at)
+            found.setdefault(row.advis_id, []).append(item)
+    return found
+
+
+def _answers(conn: Connection, advis_ids: Sequence[int]) -> dict[int, list[Answer]]:
+    out = tables.envelope_out
+    found: dict[int, list[Answer]] = {}
+    for ids in _chunks(advis_ids):
+        query = (
+            select(
+                out.c.advis_id,
+                out.c.code,
+                out.c.ordered_at,
+                out.c.sent_at,
+                out.c.envelope_id,
+                out.c.repeats_id.is_not(None),
+                out.c.receipt_kind,
+            )
+            .where(out.c.advis_id.in_(ids), out.c.kind == "answer")
+            .order_by(out.c.id)
+        )
+        for advis_id, *values in conn.execute(query):
+            found.setdefault(advis_id, []).append(Answer(*values))
+    return found
+
+
+def _kvitteringer(conn: Connection, advis_ids: Sequence[int]) -> dict[int, list[KvitteringView]]:
+    kvittering, receiver = tables.kvittering, tables.receiver
+    found: dict[int, list[KvitteringView]] = {}
+    for ids in _chunks(advis_ids):
+        query = (
+            select(
+                kvittering.c.advis_id,
+                kvittering.c.received_at,
+                receiver.c.name,
+                kvittering.c.system_uuid,
+                kvittering.c.code,
+                kvittering.c.disposition,
+                kvittering.c.reason,
+            )
+            .outerjoin(receiver, receiver.c.id == kvittering.c.receiver_id)
+            .where(kvittering.c.advis_id.in_(ids))
+            .order_by(kvittering.c.id)
+        )
+        for advis_id, *values in conn.execute(query):
+            found.setdefault(advis_id, []).append(KvitteringView(*values))
+    return found
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + _MOST_IN_A_LIST] for start in range(0, len(ids), _MOST_IN_A_LIST))
+
+
+def _told(name: str, value: object, at: datetime) -> object:
+    if name not in {"due", "next"} or not isinstance(value, str):
+        return value
+    return clock_text(datetime.fromisoformat(value), at)

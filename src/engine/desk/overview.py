@@ -1,0 +1,211 @@
+"""How it goes: what is waited for, and the state of the whole."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, literal_column, select
+
+from engine.desk.look_up import TraceLine, trace_line
+from engine.desk.registry import find_kommune
+from engine.domain.acknowledgement import ResponseCode
+from engine.domain.events import EventKind
+from engine.settings import Settings
+from engine.store import tables
+
+_ALARMS_OF = timedelta(hours=24)
+_ALARMS_SHOWN = 10
+
+# SQLite uses a partial index only where the query has its very condition, as a literal.
+_NEGATIVE = tuple(code.value for code in ResponseCode if code is not ResponseCode.OK)
+_PENDING: ColumnElement[str] = literal_column("'pending'")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """One kvittering that has not come. No due time: the advis is not published yet, and no clock runs."""
+
+    kommune: str
+    kommune_name: str
+    receiver: str
+    receiver_uuid: str
+    primary: bool
+    advis_id: int
+    besked_id: str
+    message_id: str
+    received_at: datetime
+    due_at: datetime | None
+    seconds_left: int | None  # negative when overdue
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """For how long the oldest of each kind has waited, in seconds; None where nothing waits."""
+
+    publication: int | None
+    envelope: int | None
+    overdue: int | None  # past its due time
+    unmatched: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    at: datetime
+    local_time: str
+    kind: EventKind
+    sentence: str
+    advis_id: int | None
+    kommune: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole in numbers."""
+
+    at: datetime
+    connected_kommuner: int
+    received: int  # adviser, refused ones included
+    refused: int
+    published: int
+    waiting_publications: int
+    delayed_publications: int  # waiting for longer than publish.alarm_after
+    pending: int  # kvitteringer
+    overdue: int
+    answered: dict[str, int]  # by final verdict of a primary
+    negative_kvitteringer: int  # receivers whose last word is transient-error or fatal-error
+    unmatched_kvitteringer: int
+    quarantined: int
+    waiting_envelopes: int
+    receipts_awaited: int
+    receipts_missing: int  # answers that were sent again, and still have no VANS receipt
+    receipts_negative: int  # in the last 24 hours
+    oldest_seconds: Oldest
+    alarm_count: int  # of the last 24 hours
+    alarms: tuple[Alarm, ...]  # the latest of them
+
+
+def list_pending(conn: Connection, now: datetime, *, kommune: str | None = None) -> list[PendingLine]:
+    """Kvitteringer that have not come, the most urgent first; those without a running clock last."""
+    code = None if kommune is None else find_kommune(conn, kommune).code
+    due_at = tables.expected_kvittering.c.due_at
+    running = _pending(code).where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id)
+    not_running = _pending(code).where(due_at.is_(None)).order_by(tables.advis.c.id)
+    return [_pending_line(row, now) for query in (running, not_running) for row in conn.execute(query)]
+
+
+def status(conn: Connection, now: datetime, settings: Settings) -> Status:
+    """Counts, ages and alarms. Each is read from an index, so that it is quick with years of adviser."""
+    advis, publication, expected = tables.advis, tables.publication, tables.expected_kvittering
+    out, event, kvittering = tables.envelope_out, tables.event, tables.kvittering
+    progress = conn.execute(
+        select(advis.c.refused, advis.c.verdict, func.count(), func.count(advis.c.published_at)).group_by(
+            advis.c.refused, advis.c.verdict
+        )
+    ).all()
+    answered = {code.value: 0 for code in ResponseCode if code.is_final}
+    for refused, verdict, count, _ in progress:
+        if verdict is not None and not refused:
+            answered[verdict] += count
+    is_waiting = publication.c.next_at.is_not(None)
+    is_pending = expected.c.state == _PENDING
+    is_unmatched = kvittering.c.disposition == literal_column("'unmatched'")
+    alarms = (
+        event.c.severity == literal_column("'alarm'"),
+        event.c.severity != literal_column("'info'"),  # the condition of the index
+        event.c.at >= now - _ALARMS_OF,
+    )
+    return Status(
+        at=now,
+        connected_kommuner=_count(conn, tables.connection),
+        received=sum(row[2] for row in progress),
+        refused=sum(row[2] for row in progress if row.refused),
+        published=sum(row[3] for row in progress),
+        waiting_publications=_count(conn, publication, is_waiting),
+        delayed_publications=_count(
+            conn, publication, is_waiting, publication.c.ordered_at <= now - settings.publish.alarm_after
+        ),
+        pending=_count(conn, expected, is_pending),
+        overdue=_count(conn, expected, is_pending, expected.c.due_at < now),
+        answered=answered,
+        negative_kvitteringer=_count(
+            conn, expected, expected.c.state.in_(literal_column(f"'{code}'") for code in _NEGATIVE)
+        ),
+        unmatched_kvitteringer=_count(conn, kvittering, is_unmatched),
+        quarantined=_count(conn, tables.quarantine),
+        waiting_envelopes=_count(conn, out, out.c.next_at.is_not(None)),
+        receipts_awaited=_count(conn, out, out.c.receipt_due_at.is_not(None)),
+        receipts_missing=_count(conn, out, out.c.receipt_due_at.is_not(None), out.c.sending > 1)
+        + _count(conn, out, out.c.next_at.is_not(None), out.c.sending > 1),
+        receipts_negative=_count(conn, event, *alarms, event.c.kind == EventKind.RECEIPT_NEGATIVE.value),
+        oldest_seconds=Oldest(
+            publication=_age(conn, now, publication.c.ordered_at, is_waiting),
+            envelope=_age(conn, now, out.c.ordered_at, out.c.next_at.is_not(None)),
+            overdue=_age(conn, now, expected.c.due_at, is_pending, expected.c.due_at < now),
+            unmatched=_age(conn, now, kvittering.c.received_at, is_unmatched),
+        ),
+        alarm_count=_count(conn, event, *alarms),
+        alarms=tuple(_alarm(row) for row in conn.execute(_alarms(*alarms))),
+    )
+
+
+def _pending(code: str | None) -> Select[Any]:
+    expected, advis, receiver = tables.expected_kvittering, tables.advis, tables.receiver
+    query = (
+        select(
+            advis.c.kommune_code,
+            tables.kommune.c.name.label("kommune_name"),
+            receiver.c.name.label("receiver"),
+            receiver.c.system_uuid,
+            (expected.c.receiver_id == advis.c.primary_receiver_id).label("primary"),
+            advis.c.id,
+            advis.c.besked_id,
+            advis.c.message_id,
+            advis.c.received_at,
+            expected.c.due_at,
+        )
+        .select_from(expected)
+        .join(advis, advis.c.id == expected.c.advis_id)
+        .join(receiver, receiver.c.id == expected.c.receiver_id)
+        .join(tables.kommune, tables.kommune.c.code == advis.c.kommune_code)
+        .where(expected.c.state == _PENDING)
+    )
+    return query if code is None else query.where(advis.c.kommune_code == code)
+
+
+def _pending_line(row: Any, now: datetime) -> PendingLine:
+    left = None if row.due_at is None else int((row.due_at - now) // timedelta(seconds=1))
+    return PendingLine(
+        row.kommune_code,
+        row.kommune_name,
+        row.receiver,
+        row.system_uuid,
+        row.primary,
+        row.id,
+        row.besked_id,
+        row.message_id,
+        row.received_at,
+        row.due_at,
+        left,
+        left is not None and left < 0,
+    )
+
+
+def _count(conn: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> int:
+    return conn.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+
+
+def _age(conn: Connection, now: datetime, column: Any, *conditions: ColumnElement[bool]) -> int | None:
+    oldest = conn.execute(select(func.min(column)).where(*conditions)).scalar()
+    return None if oldest is None else int((now - oldest) // timedelta(seconds=1))
+
+
+def _alarms(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(tables.event).where(*conditions).order_by(tables.event.c.at.desc()).limit(_ALARMS_SHOWN)
+
+
+def _alarm(row: Any) -> Alarm:
+    line: TraceLine = trace_line(
+        at=row.at, kind=row.kind, actor=row.actor, severity=row.severity, data=row.data
+    )
+    return Alarm(line.at, line.local_time, line.kind, line.sentence, row.advis_id, row.kommune_code)

@@ -1,0 +1,330 @@
+"""The home folder: the embedded default, and a public interface that other programs use."""
+
+import base64
+import binascii
+import csv
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from engine.clock import Clock
+from engine.errors import HomeError
+from engine.store.revisions import newest_revision, revision_of
+
+HOME_VARIABLE = "SUNDHEDSAGENT_HOME"
+KEY_VARIABLE = "SUNDHEDSAGENT_PAYLOAD_KEY"
+
+_KEY_BYTES = 32
+_SEQUENCES = ("advis", "payload", "envelope_in", "envelope_out", "kvittering")
+_LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.02
+_NO_MATTER = {"lost+found"}  # a fresh file system is as good as an empty folder
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where everything of one home lies. `vans` and `beskedfordeler` are a public interface."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.path / "sundhedsagent.toml"
+
+    @property
+    def database_file(self) -> Path:
+        return self.path / "sundhedsagent.db"
+
+    @property
+    def key_file(self) -> Path:
+        return self.path / "payload.key"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "engine.lock"
+
+    @property
+    def vans_in(self) -> Path:
+        return self.path / "vans" / "in"
+
+    @property
+    def vans_out(self) -> Path:
+        return self.path / "vans" / "out"
+
+    @property
+    def vans_quarantine(self) -> Path:
+        return self.path / "vans" / "quarantine"
+
+    @property
+    def dueslag(self) -> Path:
+        return self.path / "beskedfordeler" / "dueslag"
+
+    @property
+    def afsend(self) -> Path:
+        return self.path / "beskedfordeler" / "afsend"
+
+    @property
+    def beskedfordeler_quarantine(self) -> Path:
+        return self.path / "beskedfordeler" / "quarantine"
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        return (
+            self.vans_in,
+            self.vans_out,
+            self.vans_quarantine,
+            self.dueslag,
+            self.afsend,
+            self.beskedfordeler_quarantine,
+        )
+
+    @classmethod
+    def create(cls, path: Path, clock: Clock, caller: str) -> "Home":
+        """Make a new home in an empty or missing folder, with `caller` as its administrator.
+
+        The settings file is written last: a home without one is half-finished, and `open` says so.
+        """
+        home = cls(path.absolute())
+        home._refuse_used_folder()
+        try:
+            home.path.mkdir(parents=True, exist_ok=True)
+            home.path.chmod(0o700)
+            # First: whatever stops this half-way, the key file says that a home was begun.
+            _write_new(home.key_file, base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
+            for folder in home.folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            _make_database(home, clock, caller)
+            from engine.settings import new_file  # noqa: PLC0415 - pydantic is slow to import
+
+            unfinished = home.path / f".{home.settings_file.name}.tmp"
+            _write_new(unfinished, new_file().encode())
+            unfinished.rename(home.settings_file)
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise HomeError(f"{error.filename or home.path} kan ikke oprettes: {reason}") from error
+        return home
+
+    @classmethod
+    def open(cls, path: Path) -> "Home":
+        """The home in a folder; HomeError where it is none, unfinished or of another version."""
+        home = cls(path.absolute())
+        home._refuse_incomplete()
+        found, newest = home.revision(), newest_revision()
+        versions = f"revision {found}; denne version af Sundhedsagenten bruger {newest}"
+        if found < newest:
+            raise HomeError(f"Databasen i {home.path} er ældre ({versions}). Kør: sundhedsagent upgrade")
+        if found > newest:
+            raise HomeError(f"Databasen i {home.path} er nyere ({versions}). Installer en nyere udgave.")
+        return home
+
+    def revision(self) -> str:
+        """The revision of the home's tables; "0000" where there are none."""
+        try:
+            return revision_of(self.database_file) or "0000"
+        except sqlite3.Error as error:
+            raise HomeError(f"{self.database_file} er ikke en læsbar database: {error}") from error
+
+    def _refuse_incomplete(self) -> None:
+        if not self.path.is_dir():
+            raise HomeError(
+                f"Mappen {self.path} findes ikke. Opret et hjem med: sundhedsagent init {self.path}"
+            )
+        if not self.settings_file.is_file():
+            raise HomeError(self._why_no_home())
+        missing = [path for path in (self.database_file, *self.folders) if not path.exists()]
+        if missing:
+            names = ", ".join(str(path.relative_to(self.path)) for path in missing)
+            raise HomeError(f"Hjemmet {self.path} er ufuldstændigt. Genskab fra en sikkerhedskopi: {names}")
+
+    def _refuse_used_folder(self) -> None:
+        try:
+            found = sorted({entry.name for entry in self.path.iterdir()} - _NO_MATTER)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise HomeError(f"{self.path} kan ikke bruges: {os.strerror(error.errno or 0)}") from error
+        if self.settings_file.exists():
+            raise HomeError(f"{self.path} er allerede et hjem. Vælg en anden mappe.")
+        if self.key_file.exists() or self.database_file.exists():
+            raise HomeError(self._why_no_home())
+        if found:
+            raise HomeError(
+                f"{self.path} er ikke tom (den indeholder {found[0]}). Vælg en tom eller ny mappe."
+            )
+
+    def _why_no_home(self) -> str:
+        if self.key_file.exists() or self.database_file.exists():
+            return (
+                f"Hjemmet i {self.path} blev ikke færdigt: {self.settings_file.name} mangler. "
+                "Er det helt nyt, så slet mappen og kør sundhedsagent init igen; "
+                "ellers genskab filen fra en sikkerhedskopi."
+            )
+        return f"{self.path} er ikke et hjem. Opret et med: sundhedsagent init MAPPE"
+
+
+def find_home(option: Path | None, environ: Mapping[str, str] = os.environ) -> Home:
+    """The home that the caller means, opened."""
+    return Home.open(home_path(option, environ))
+
+
+def home_path(option: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the home is that the caller means: --home, else SUNDHEDSAGENT_HOME, else the current folder."""
+    if option is not None:
+        return option
+    if environ.get(HOME_VARIABLE):
+        return Path(environ[HOME_VARIABLE])
+    if Home(Path.cwd()).settings_file.is_file():
+        return Path.cwd()
+    raise HomeError(
+        f"Intet hjem er valgt. Brug --home MAPPE, sæt {HOME_VARIABLE}, eller stå i hjemmets mappe. "
+        "Et nyt hjem oprettes med: sundhedsagent init MAPPE"
+    )
+
+
+def upgrade_home(path: Path) -> tuple[str, str]:
+    """Bring the tables to this package's revision while no engine runs; the revisions before and after."""
+    home = Home(path.absolute())
+    home._refuse_incomplete()  # noqa: SLF001 - the checks of `open`, but for the one that this is to mend
+    before = home.revision()
+    with engine_lock(home):
+        from engine.store.database import Database  # noqa: PLC0415
+
+        db = Database.sqlite(home.database_file)
+        try:
+            db.upgrade()
+        finally:
+            db.close()
+    return before, home.revision()
+
+
+def payload_key(home: Home) -> bytes:
+    """The 32 bytes that seal payloads: from the environment, else from the home's key file."""
+    if KEY_VARIABLE in os.environ:
+        return _decode_key(os.environ[KEY_VARIABLE], f"Miljøvariablen {KEY_VARIABLE}")
+    try:
+        with home.key_file.open(encoding="ascii", errors="replace") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(1_000)
+    except FileNotFoundError as error:
+        raise HomeError(
+            f"Nøglefilen {home.key_file} mangler. Genskab den fra en sikkerhedskopi, eller sæt "
+            f"{KEY_VARIABLE}; uden nøglen kan gemte meddelelser ikke læses."
+        ) from error
+    except OSError as error:
+        raise HomeError(
+            f"Nøglefilen {home.key_file} kan ikke læses: {os.strerror(error.errno or 0)}"
+        ) from error
+    if mode & 0o077:
+        raise HomeError(f"Nøglefilen {home.key_file} kan læses af andre. Kør: chmod 600 {home.key_file}")
+    return _decode_key(text, f"Nøglefilen {home.key_file}")
+
+
+@contextmanager
+def engine_lock(home: Home) -> Iterator[None]:
+    """Hold the home for one engine; HomeError where another one has it. A lock dies with its process."""
+    descriptor = _open_lock(home)
+    try:
+        if not _take_lock(descriptor):
+            holder = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            process = f" (proces {holder})" if holder.isdigit() else ""
+            raise HomeError(f"En motor kører allerede i {home.path}{process}.")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_engine_running(home: Home) -> bool:
+    """Whether some engine holds the home now."""
+    if not home.lock_file.exists():
+        return False
+    descriptor = _open_lock(home)
+    try:
+        return not _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(home: Home) -> int:
+    try:
+        return os.open(home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HomeError(f"{home.lock_file} kan ikke åbnes: {os.strerror(error.errno or 0)}") from error
+
+
+def _take_lock(descriptor: int) -> bool:
+    # A look by is_engine_running holds the lock for an instant: that is no engine.
+    for _ in range(_LOCK_TRIES):
+        if _try_lock(descriptor):
+            return True
+        time.sleep(_LOCK_PAUSE_S)
+    return False
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _decode_key(text: str, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise HomeError(f"{where} er ikke gyldig base64.") from error
+    if len(key) != _KEY_BYTES:
+        raise HomeError(f"{where} skal give {_KEY_BYTES} byte (base64), men giver {len(key)}.")
+    return key
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not exist yet, for its owner alone, and on the disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _make_database(home: Home, clock: Clock, caller: str) -> None:
+    # Imported where they are needed: a home alone is quick to look at.
+    from engine.store import tables  # noqa: PLC0415
+    from engine.store.database import Database  # noqa: PLC0415
+
+    home.database_file.touch(mode=0o600)  # SQLite gives its side files the same mode
+    db = Database.sqlite(home.database_file)
+    try:
+        db.upgrade()
+        now = clock.now()
+        grant = {"identity": caller, "role": "administrator", "granted_at": now, "granted_by": "init"}
+        with db.writing() as tx:
+            tx.insert(tables.kommune, kommune_rows())
+            tx.insert(tables.role_grant, [grant])
+            tx.insert(tables.id_sequence, [{"name": name, "next_id": 1} for name in _SEQUENCES])
+    finally:
+        db.close()
+
+
+def kommune_rows() -> list[dict[str, str]]:
+    """The 98 kommuner, as the package carries them."""
+    text = resources.files("engine.data").joinpath("kommuner.csv").read_text(encoding="utf-8")
+    return [
+        {
+            "code": row["kommunekode"],
+            "name": row["kommunenavn"],
+            "cvr": row["cvr"],
+            "fk_organisation_uuid": row["fk_organisation_uuid"],
+            "region": row["region"],
+            "region_code": row["regionskode"],
+            "epj": row["epj"],
+        }
+        for row in csv.DictReader(text.splitlines())
+    ]

@@ -1,0 +1,402 @@
+"""Settings: one TOML file in the home, and environment variables, which win.
+
+A variable is named as its key: `vans.receipt_after` is SUNDHEDSAGENT_VANS__RECEIPT_AFTER. Every key stands
+here once, with its default, its limits and the Danish comment that a new home's file carries.
+"""
+
+import difflib
+import json
+import os
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from engine.errors import SettingsError
+from engine.home import HOME_VARIABLE, KEY_VARIABLE, Home
+from engine.setting_types import (
+    HOUR,
+    MILLISECOND,
+    MINUTE,
+    Batch,
+    Bytes,
+    LongTime,
+    SenderFields,
+    ShortTime,
+    Uuid,
+    duration_text,
+)
+
+PREFIX = "SUNDHEDSAGENT_"
+_NO_SETTINGS = {HOME_VARIABLE, KEY_VARIABLE}  # variables with the same prefix that other parts read
+_MASKED = "********"
+
+PLACEHOLDERS = {
+    "beskedtype_sygehusophold": "00000000-0000-4000-8000-000000000001",
+    "beskedtype_medcomkvittering": "00000000-0000-4000-8000-000000000002",
+    "agent_system_uuid": "00000000-0000-4000-8000-000000000003",
+}
+"""Stand in a new home until the real ones of the Beskedfordeler are put in; good for all but production."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VansSettings(_Section):
+    """VANS-nettet."""
+
+    max_envelope_bytes: Bytes = Field(
+        default=10_000_000, description="En større konvolut læses ikke, men sættes i karantæne (byte)."
+    )
+    receipt_after: LongTime = Field(
+        default=15 * MINUTE,
+        description="Har VANS ikke bekræftet en konvolut inden da, er det en alarm, og den sendes igen.",
+    )
+
+
+class PublishSettings(_Section):
+    """Fordeling til Beskedfordeleren."""
+
+    batch: Batch = Field(default=100, description="Så mange adviser sendes højst på én gang.")
+    alarm_after: LongTime = Field(
+        default=10 * MINUTE, description="Et advis, der ikke er fordelt inden da, vises som forsinket."
+    )
+    late_after: LongTime = Field(
+        default=24 * HOUR,
+        description="Er det heller ikke fordelt inden da, er det en alarm for sig. Forsøgene fortsætter.",
+    )
+    longest_pause: LongTime = Field(default=5 * MINUTE, description="Den længste pause mellem to forsøg.")
+
+
+class KvitteringSettings(_Section):
+    """Kvitteringer fra modtagersystemerne."""
+
+    deadline: LongTime = Field(
+        default=45 * MINUTE,
+        description="Så længe har et modtagersystem til at kvittere, regnet fra StatusKode 20.",
+    )
+    sender_fields: SenderFields = Field(
+        default=("kildesystem", "modtaget_fra_system", "besked_ansvarlig_aktoer"),
+        description="Felter i Beskedkuverten, som siger, hvem der kvitterer. Det første udfyldte gælder.",
+    )
+    max_besked_bytes: Bytes = Field(
+        default=10_000_000, description="En større besked læses ikke, men sættes i karantæne (byte)."
+    )
+
+
+class KuvertSettings(_Section):
+    """Beskedkuverten om de adviser, der fordeles."""
+
+    include_cpr: bool = Field(
+        default=True, description="Om borgerens CPR-nummer skrives i Beskedkuverten (objektregistrering)."
+    )
+
+
+class EngineSettings(_Section):
+    """Motoren."""
+
+    batch: Batch = Field(default=100, description="Så mange meddelelser behandles højst i én transaktion.")
+    poll: ShortTime = Field(
+        default=250 * MILLISECOND, description="Pausen mellem to kig efter nyt, når der intet er at lave."
+    )
+
+
+class LogSettings(_Section):
+    """Loggen, som skrives til standardfejl."""
+
+    format: Literal["text", "json"] = Field(
+        default="text", description='"text" til mennesker eller "json" til logsystemer.'
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description='"debug", "info", "warning" eller "error".'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One setting as it is in force, and where it comes from: fil, miljø or standard."""
+
+    key: str
+    value: str
+    origin: Literal["fil", "miljø", "standard"]
+
+
+class Settings(BaseSettings):
+    """All settings. `Settings()` gives the defaults, overridden by the environment."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    environment: Literal["test", "production"] = Field(
+        default="test",
+        description='"test" eller "production". I produktion starter motoren ikke med pladsholdere nedenfor.',
+    )
+    beskedtype_sygehusophold: Uuid = Field(
+        default=PLACEHOLDERS["beskedtype_sygehusophold"],
+        description="UUID for beskedtypen Sygehusophold 2.0. Pladsholder: skal rettes før produktion.",
+    )
+    beskedtype_medcomkvittering: Uuid = Field(
+        default=PLACEHOLDERS["beskedtype_medcomkvittering"],
+        description="UUID for beskedtypen MedComKvittering 1.0. Pladsholder: skal rettes før produktion.",
+    )
+    agent_system_uuid: Uuid = Field(
+        default=PLACEHOLDERS["agent_system_uuid"],
+        description="Sundhedsagentens eget system-UUID i ADM. Pladsholder: skal rettes før produktion.",
+    )
+    reject_invalid: bool = Field(
+        default=False,
+        description="true: et advis, der bryder MedComs profil, afvises med fatal-error. "
+        "false: det sendes videre, og afvigelserne noteres på adviset.",
+    )
+    republish_after_transient: bool = Field(
+        default=True,
+        description="true: sender hospitalet et advis igen, efter at det primære system har svaret "
+        "transient-error, fordeles det igen under samme BeskedId.",
+    )
+    vans: VansSettings = VansSettings()
+    publish: PublishSettings = PublishSettings()
+    kvittering: KvitteringSettings = KvitteringSettings()
+    kuvert: KuvertSettings = KuvertSettings()
+    engine: EngineSettings = EngineSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _beskedtyper_differ(self) -> Self:
+        if self.beskedtype_sygehusophold == self.beskedtype_medcomkvittering:
+            raise ValueError(
+                "beskedtype_sygehusophold og beskedtype_medcomkvittering må ikke være samme UUID"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file says, which `load` hands to the constructor."""
+        return _Environment(settings_cls), init_settings
+
+    @classmethod
+    def load(cls, home: Home) -> "Settings":
+        """The settings of a home; SettingsError with everything that is wrong with them."""
+        content = _read(home)
+        faults = _unknown_in_file(home, content) + _unknown_variables()
+        settings = None
+        try:
+            settings = cls(**_known_only(content))
+        except ValidationError as error:
+            faults += [_explain(home, details) for details in error.errors()]
+        if faults or settings is None:
+            raise SettingsError("\n  ".join(("Indstillingerne kan ikke bruges:", *faults)))
+        return settings
+
+    @classmethod
+    def in_force(cls, home: Home) -> list[InForce]:
+        """Every key with its value and where that comes from; secrets are masked."""
+        settings, content = cls.load(home), _read(home)
+        lines = [
+            InForce(key, _toml_value(_at(settings.model_dump(), key)), _origin(content, key))
+            for key, _ in fields()
+        ]
+        key_origin: Literal["miljø", "fil"] = "miljø" if KEY_VARIABLE in os.environ else "fil"
+        return [*lines, InForce("payload_key", _MASKED, key_origin)]
+
+
+def refuse_placeholders(settings: Settings) -> None:
+    """Production needs the real UUIDs: SettingsError naming those that are still placeholders."""
+    left = [key for key in PLACEHOLDERS if getattr(settings, key) in PLACEHOLDERS.values()]
+    if settings.environment == "production" and left:
+        raise SettingsError(
+            f'environment = "production", men {", ".join(left)} er stadig pladsholdere. '
+            f"Ret dem i sundhedsagent.toml eller i miljøet ({', '.join(map(variable, left))})."
+        )
+
+
+def fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key, dotted, with its field; the sections after the plain keys, as TOML wants them."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            yield from fields(section, f"{name}.")
+        else:
+            yield prefix + name, field
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def new_file() -> str:
+    """The settings file of a new home: every key with its default and a comment."""
+    lines = [
+        "# Sundhedsagentens indstillinger.",
+        f'# Hver nøgle kan også sættes i miljøet, som vinder: {variable("vans.receipt_after")}="30 min".',
+        '# Varigheder skrives som "250 ms", "30 s", "15 min", "4 h" eller "2 d".',
+    ]
+    section = ""
+    for key, field in fields():
+        here, _, name = key.rpartition(".")
+        if here != section:
+            section = here
+            lines += ["", f"# {Settings.model_fields[section].annotation.__doc__}", f"[{section}]"]
+        lines.append("")
+        lines += textwrap.wrap(field.description or "", 100, initial_indent="# ", subsequent_indent="# ")
+        lines.append(f"{name} = {_toml_value(field.default)}")
+    return "\n".join(lines) + "\n"
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The variables that name a key. (The source of pydantic-settings wants lists and sections as JSON.)"""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for key, _ in fields():
+            if variable(key) in os.environ:
+                section, _, name = key.rpartition(".")
+                (given.setdefault(section, {}) if section else given)[name] = os.environ[variable(key)]
+        return given
+
+
+def _read(home: Home) -> dict[str, Any]:
+    try:
+        return tomllib.loads(home.settings_file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"{home.settings_file} findes ikke. Opret et hjem med: sundhedsagent init MAPPE"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"at line (\d+), column (\d+)", str(error))
+        place = f"linje {where[1]}, kolonne {where[2]}" if where else "filens slutning"
+        raise SettingsError(f"{home.settings_file} er ikke gyldig TOML: fejl ved {place}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{home.settings_file} er ikke gemt som UTF-8 (byte {error.start})") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{home.settings_file} kan ikke læses: {os.strerror(error.errno or 0)}"
+        ) from error
+
+
+def _known_keys() -> dict[str, FieldInfo]:
+    return dict(fields())
+
+
+def _known_only(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What pydantic is to judge; `_unknown_in_file` tells of unknown keys, with the nearest known one."""
+    known = _known_keys()
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    kept: dict[str, Any] = {}
+    for name, value in content.items():
+        if name in sections and isinstance(value, dict):
+            kept[name] = {inner: item for inner, item in value.items() if f"{name}.{inner}" in known}
+        elif name in sections or name in known:
+            kept[name] = value
+    return kept
+
+
+def _unknown_in_file(home: Home, content: Mapping[str, Any]) -> list[str]:
+    known = _known_keys()
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    given: list[str] = []
+    for name, value in content.items():
+        if name in sections and isinstance(value, dict):
+            given += [f"{name}.{inner}" for inner in value]
+        elif name not in sections:
+            given.append(name)
+    return [
+        f"{home.settings_file}: {key} er ukendt{_nearest(key, known)}" for key in given if key not in known
+    ]
+
+
+def _unknown_variables() -> list[str]:
+    known = {variable(key): key for key in _known_keys()}
+    given = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
+    return [
+        f"Miljøvariablen {name} er ukendt{_nearest(name.upper(), known)}"
+        for name in given
+        if name not in known and name not in _NO_SETTINGS
+    ]
+
+
+def _nearest(key: str, known: Mapping[str, Any]) -> str:
+    """The known key that was meant, if one is near; a right name in the wrong section counts as near."""
+    last = {name.rpartition(".")[2]: name for name in known}
+    close = difflib.get_close_matches(key, known, n=1) or [
+        last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
+    ]
+    return f"; mente du {close[0]}?" if close else ""
+
+
+def _explain(home: Home, details: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in details["loc"] if isinstance(part, str))
+    expected = _expectation(details)
+    if not key:
+        return f"{home.settings_file}: {expected}"
+    if variable(key) in os.environ:
+        return f"Miljøvariablen {variable(key)} {expected}, men er {_shown(details['input'])}"
+    return f"{home.settings_file}: {key} {expected}, men er {_shown(details['input'])}"
+
+
+def _expectation(details: ErrorDetails) -> str:
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"skal være {str(context['expected']).replace(' or ', ' eller ')}"
+        case "bool_parsing" | "bool_type":
+            return "skal være true eller false"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "skal være et afsnit med nøgler under sig"
+        case _:
+            return details["msg"]
+
+
+def _shown(value: object) -> str:
+    shown = _toml_value(value)
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+
+
+def _toml_value(value: object) -> str:
+    match value:
+        case timedelta():
+            return f'"{duration_text(value)}"'
+        case list() | tuple():
+            return f"[{', '.join(_toml_value(item) for item in value)}]"
+        case bool() | str() | int():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)
+
+
+def _at(content: Any, key: str) -> Any:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return content
+
+
+def _origin(content: Mapping[str, Any], key: str) -> Literal["fil", "miljø", "standard"]:
+    if variable(key) in os.environ:
+        return "miljø"
+    return "standard" if _at(content, key) is None else "fil"

@@ -1,0 +1,49 @@
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from engine.commands.app import main
+from engine.home import Home
+from engine.store.database import Database
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """The command line in this process."""
+
+    def run(*arguments: object) -> Result:
+        capfd.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return Result(status, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def at_home(command: Command, new_home: Home) -> Command:
+    """The command line on a fresh home."""
+    return lambda *arguments: command("--home", new_home.path, *arguments)
+
+
+@pytest.fixture
+def db(new_home: Home) -> Any:
+    db = Database.sqlite(new_home.database_file)
+    yield db
+    db.close()

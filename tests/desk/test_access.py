@@ -1,0 +1,90 @@
+import os
+import pwd
+
+import pytest
+from sqlalchemy import delete, insert
+
+from engine.desk.access import READERS, Role, caller_identity, require, roles_of
+from engine.desk.office import Office
+from engine.errors import AccessError
+from engine.home import Home
+from engine.store.database import Database
+from engine.store.tables import role_grant
+from tests.desk.builders import NOON
+
+
+def grant(db: Database, identity: str, role: str, kommune: str = "") -> None:
+    row = {
+        "identity": identity,
+        "role": role,
+        "kommune_code": kommune,
+        "granted_at": NOON,
+        "granted_by": "test",
+    }
+    with db.writing() as tx:
+        tx.conn.execute(insert(role_grant).values(row))
+
+
+def test_the_caller_is_the_user_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert caller_identity() == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_123)
+    assert caller_identity() == "uid:4000123"
+
+
+@pytest.mark.parametrize("role", ["hotline", "auditor"])
+def test_readers_read_and_do_not_administer(new_home: Home, db: Database, role: str) -> None:
+    grant(db, "rita", role)
+    with Office(new_home, "rita") as office:
+        with office.reading():
+            pass
+        with pytest.raises(AccessError) as caught, office.administering():
+            pass
+    message = str(caught.value)
+    assert f"Brugeren rita har kun rollen {role}" in message
+    assert "kræver rollen administrator" in message
+    assert caller_identity() in message  # who can grant it
+
+
+def test_an_administrator_does_both(new_home: Home) -> None:
+    with Office(new_home) as office:
+        with office.reading():
+            pass
+        with office.administering():
+            pass
+
+
+def test_unknown_means_no_access(new_home: Home) -> None:
+    with Office(new_home, "ukendt") as office:
+        with pytest.raises(AccessError, match="har ingen rolle"), office.reading():
+            pass
+        with pytest.raises(AccessError, match="har ingen rolle"), office.administering():
+            pass
+
+
+def test_a_kommune_does_not_read_of_all_kommuner(new_home: Home, db: Database) -> None:
+    grant(db, "karl", "kommune", "0751")
+    with Office(new_home, "karl") as office, pytest.raises(AccessError), office.reading():
+        pass
+
+
+def test_a_role_of_a_later_version_gives_nothing(db: Database) -> None:
+    grant(db, "rita", "overseer")
+    with db.reading() as conn:
+        assert roles_of(conn, "rita") == frozenset()
+        with pytest.raises(AccessError):
+            require(conn, "rita", *READERS)
+
+
+def test_a_home_without_administrator_says_so(db: Database) -> None:
+    with db.writing() as tx:
+        tx.conn.execute(delete(role_grant))
+    with db.reading() as conn, pytest.raises(AccessError, match=r"her: ingen"):
+        require(conn, "rita", Role.ADMINISTRATOR)
+
+
+def test_what_is_refused_is_not_written(new_home: Home, db: Database) -> None:
+    grant(db, "rita", "hotline")
+    with Office(new_home, "rita") as office, pytest.raises(AccessError), office.administering() as tx:
+        tx.conn.execute(delete(role_grant))
+    with db.reading() as conn:
+        assert roles_of(conn, "rita") == {Role.HOTLINE}
