@@ -25,12 +25,13 @@ from uuid import UUID
 
 import structlog
 from lxml import etree
+from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import event
 
 from engine.clock import SystemClock
 from engine.desk.administer import ConnectKommune, NewReceiver, add_receiver, connect_kommune
 from engine.domain.ids import Cvr
-from engine.home import Home, payload_key
+from engine.home import Home
 from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryVansOutbox
 from engine.service import Engine, Links
 from engine.settings import Settings
@@ -39,9 +40,8 @@ from engine.simulation.envelopes import Correspondence, hn_envelope, kvittering_
 from engine.simulation.messages import HnSpec, ack_bytes, hn_bytes
 from engine.simulation.roster import SimKommune, demo_roster
 from engine.store.database import Database
-from engine.store.payloads import PayloadBox
 
-BATCH = 100
+BATCH = 200  # the settings' default
 RECEIVERS = 3
 
 
@@ -126,27 +126,31 @@ def a_home(folder: Path, kommuner: Sequence[SimKommune]) -> Home:
 
 
 class Commits:
-    """Counts the transactions that wrote something: each waits for the disk once."""
+    """Counts the transactions that wrote something, on whatever engine: each waits for the disk once."""
 
-    def __init__(self, db: Database) -> None:
-        self.count = 0
+    def __init__(self) -> None:
+        self._count = 0
         self._changes: dict[int, int] = {}
-        event.listen(db.engine, "commit", self._on_commit)
+        event.listen(SqlEngine, "commit", self._on_commit)
 
     def _on_commit(self, conn: Any) -> None:
         driver = conn.connection.driver_connection
         if self._changes.get(id(driver), 0) != driver.total_changes:
             self._changes[id(driver)] = driver.total_changes
-            self.count += 1
+            self._count += 1
+
+    def close(self) -> int:
+        """Stop counting; the count."""
+        event.remove(SqlEngine, "commit", self._on_commit)
+        return self._count
 
 
 async def in_memory(home: Home, work: Sequence[Job]) -> tuple[float, int]:
     """Seconds for all jobs with links in memory, and the commits that it took."""
-    db = Database.sqlite(home.database_file)
-    commits = Commits(db)
     vans_in, kvitteringer, out = MemoryInbox(), MemoryInbox(), MemoryVansOutbox()
     links = Links(vans_in, out, MemoryBeskedfordeler(), kvitteringer)
-    engine = Engine(db, PayloadBox(payload_key(home)), SystemClock(), Settings.load(home), links)
+    engine = Engine.open(home, links=links)
+    commits = Commits()
     begun = time.perf_counter()
     for start in range(0, len(work), BATCH):
         for job in work[start : start + BATCH]:
@@ -158,8 +162,8 @@ async def in_memory(home: Home, work: Sequence[Job]) -> tuple[float, int]:
         await engine.drain()
     seconds = time.perf_counter() - begun
     assert len(out.sent) == 2 * len(work), "each job ends in a receipt and an answer"
-    db.close()
-    return seconds, commits.count
+    engine.close()
+    return seconds, commits.close()
 
 
 async def in_folders(home: Home, work: Sequence[Job]) -> float:

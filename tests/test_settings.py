@@ -43,7 +43,7 @@ def test_defaults() -> None:
     assert (settings.reject_invalid, settings.republish_after_transient) == (False, True)
     assert settings.vans.max_envelope_bytes == settings.kvittering.max_besked_bytes == 10_000_000
     assert settings.vans.receipt_after == timedelta(minutes=15)
-    assert (settings.publish.batch, settings.engine.batch) == (100, 100)
+    assert (settings.publish.batch, settings.engine.batch) == (200, 200)
     assert settings.publish.alarm_after == timedelta(minutes=10)
     assert settings.publish.late_after == timedelta(hours=24)
     assert settings.publish.longest_pause == timedelta(minutes=5)

@@ -64,6 +64,10 @@ class Home:
     def dueslag(self) -> Path:
         return self.path / "beskedfordeler" / "dueslag"
 
+    def dueslag_of(self, system_uuid: str) -> Path:
+        """A receiver's own mailbox."""
+        return self.dueslag / system_uuid
+
     @property
     def afsend(self) -> Path:
         return self.path / "beskedfordeler" / "afsend"

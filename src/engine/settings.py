@@ -72,7 +72,7 @@ class VansSettings(_Section):
 class PublishSettings(_Section):
     """Fordeling til Beskedfordeleren."""
 
-    batch: Batch = Field(default=100, description="Så mange adviser sendes højst på én gang.")
+    batch: Batch = Field(default=200, description="Så mange adviser sendes højst på én gang.")
     alarm_after: LongTime = Field(
         default=10 * MINUTE, description="Et advis, der ikke er fordelt inden da, vises som forsinket."
     )
@@ -110,7 +110,7 @@ class KuvertSettings(_Section):
 class EngineSettings(_Section):
     """Motoren."""
 
-    batch: Batch = Field(default=100, description="Så mange meddelelser behandles højst i én transaktion.")
+    batch: Batch = Field(default=200, description="Så mange meddelelser behandles højst i én transaktion.")
     poll: ShortTime = Field(
         default=250 * MILLISECOND, description="Pausen mellem to kig efter nyt, når der intet er at lave."
     )

@@ -31,6 +31,7 @@ def connect(
     order = ConnectKommune(code=code, gln=gln, sor=sor, contact_email=contact_email, primary=primary)
     with office_of(ctx) as office, office.administering() as tx:
         done = connect_kommune(tx, SystemClock().now(), office.identity, order)
+        office.home.dueslag_of(done.system_uuid).mkdir(exist_ok=True)
     say(
         f"{done.kommune_name} ({done.kommune_code}) er tilsluttet.",
         f"Primært modtagersystem: {done.receiver_name} ({done.system_uuid}).",

@@ -27,6 +27,8 @@ def add(
     order = NewReceiver(name=name, uuid=uuid, vendor=vendor, vendor_email=vendor_email)
     with office_of(ctx) as office, office.administering() as tx:
         done = add_receiver(tx, SystemClock().now(), office.identity, code, order)
+        # Made at once, so that the receiver can begin to look into it.
+        office.home.dueslag_of(done.system_uuid).mkdir(exist_ok=True)
     say(f"{done.receiver_name} ({done.system_uuid}) er tilføjet i {done.kommune_name}.")
 
 

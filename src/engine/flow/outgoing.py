@@ -138,7 +138,8 @@ def _order(
         tables.envelope_out,
         id=row_id,
         envelope_id=envelope_id,
-        message_id=message_id or str(uuid4()),
+        # A receipt has no Message, and so no identifier of one: the column then repeats the envelope's.
+        message_id=message_id or (str(uuid4()) if kind == "answer" else envelope_id),
         kind=kind,
         ordered_at=ledger.now,
         sender_type=sender[0],

@@ -27,7 +27,7 @@ class Tx:
         self._next: dict[str, int] = {}
 
     def next_id(self, name: str) -> int:
-        """The next id of `name`, known before its row is inserted; the sequence is locked until the transaction ends."""
+        """The next id of `name`, known before its row is inserted; it is locked until the transaction ends."""
         if name not in self._next:
             query = select(id_sequence.c.next_id).where(id_sequence.c.name == name).with_for_update()
             self._next[name] = self.conn.execute(query).scalar_one()
@@ -53,7 +53,11 @@ class Database:
     @classmethod
     def sqlite(cls, path: Path) -> "Database":
         """WAL with synchronous FULL: a committed transaction survives a power cut."""
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        engine = create_engine(
+            f"sqlite:///{path}",
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+            hide_parameters=True,  # an error's text must not quote rows
+        )
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return cls(engine)

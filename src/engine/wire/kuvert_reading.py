@@ -6,7 +6,8 @@ base64 as Beskeddata's own text, a FHIR Bundle as XML within Beskeddata, and FHI
 
 import copy
 import re
-from typing import Final, TypeAlias
+from collections.abc import Iterator
+from typing import Final
 
 from lxml import etree
 
@@ -16,14 +17,15 @@ from engine.errors import Malformed
 from engine.wire import base64_text, fhir, xml
 from engine.wire.kuvert_model import KUVERT, SAGDOK, Haendelsesbesked
 
-_Children: TypeAlias = dict[str, list[xml.Element]]
-
 _B: Final = f"{{{KUVERT}}}"
 _S: Final = f"{{{SAGDOK}}}"
 _ROOT: Final = f"{_B}Haendelsesbesked"
 _DATA: Final = f"{_B}Beskeddata"
-_UUID: Final = f"{_S}UUIDIdentifikator"
-_URN: Final = f"{_S}URNIdentifikator"
+_KUVERT: Final = f"{_B}Beskedkuvert"
+_FILTERING: Final = f"{_KUVERT}/{_B}Filtreringsdata"
+_DELIVERY: Final = f"{_KUVERT}/{_B}Leveranceinformation"
+_ROUTES: Final = f"{_B}Leveranceruter/{_B}Leverancerute"
+_IDENTIFIERS: Final = frozenset({f"{_S}UUIDIdentifikator", f"{_S}URNIdentifikator"})
 
 _CVR = re.compile(r"urn:oio:cvr(?:-nr)?:(\d{8})", re.IGNORECASE)
 
@@ -33,17 +35,17 @@ def read(data: bytes) -> Haendelsesbesked:
 
     Raises Malformed or ForbiddenMarkup.
     """
-    besked = _children(_besked(xml.parse(data)))
-    kuvert = _inner(besked, "Beskedkuvert")
-    filtering = _inner(kuvert, "Filtreringsdata")
-    delivery = _inner(kuvert, "Leveranceinformation")
+    besked = _besked(xml.parse(data))
+    filtering = besked.find(_FILTERING)
+    delivery = besked.find(_DELIVERY)
+    routes = [] if delivery is None else delivery.findall(_ROUTES)
     findings: list[Finding] = []
     source = _system(delivery, "Kildesystem", findings)
-    routed = _system(_last_route(delivery), "ModtagetFraSystem", findings)
+    routed = _system(routes[-1] if routes else None, "ModtagetFraSystem", findings)
     responsible = _system(filtering, "BeskedAnsvarligAktoer", findings)
     if len({source, routed, responsible} - {None}) > 1:
         _warn(findings, "Haendelsesbesked.Beskedkuvert", "Kuverten nævner flere forskellige afsendersystemer")
-    payload, damage = _payload(data, besked)
+    payload, damage = _payload(data, besked.findall(_DATA))
     return Haendelsesbesked(
         besked_id=_identifier(besked, "BeskedId"),
         beskedtype=_identifier(filtering, "Beskedtype"),
@@ -68,49 +70,28 @@ def _besked(root: xml.Element) -> xml.Element:
     raise Malformed("Indholdet er ikke en Haendelsesbesked")
 
 
-def _children(element: xml.Element) -> _Children:
-    result: _Children = {}
-    for child in element:
-        name = child.tag
-        if name in result:
-            result[name].append(child)
-        else:
-            result[name] = [child]
-    return result
-
-
-def _inner(of: _Children, name: str) -> _Children:
-    found = of.get(_B + name)
-    return _children(found[0]) if found else {}
-
-
 def _warn(findings: list[Finding], path: str, text: str) -> None:
     findings.append(Finding(path, ErrorCode.ID_INVALID, text, Severity.WARNING))
 
 
-def _identifiers(of: _Children, name: str) -> list[str]:
-    return [text for element in of.get(_B + name, ()) if (text := _identifier_of(element)) is not None]
+def _identifiers(parent: xml.Element | None, name: str) -> Iterator[str]:
+    """The identifiers that the children of that name hold: UUIDs in lower case, without `urn:uuid:`, and URNs."""
+    if parent is None:
+        return
+    for element in parent.iterchildren(_B + name):
+        for child in element:
+            if child.tag in _IDENTIFIERS and child.text and (text := child.text.strip()):
+                bare = text[9:] if text[:9].lower() == "urn:uuid:" else text
+                yield bare.lower() if is_uuid(bare) else text
+                break
 
 
-def _identifier(of: _Children, name: str) -> str | None:
-    return next(iter(_identifiers(of, name)), None)
+def _identifier(parent: xml.Element | None, name: str) -> str | None:
+    return next(_identifiers(parent, name), None)
 
 
-def _identifier_of(element: xml.Element) -> str | None:
-    """The UUID (in lower case, without `urn:uuid:`) or the URN of a UnikIdType."""
-    for child in element:
-        if child.tag in {_UUID, _URN} and child.text:
-            text = child.text.strip()
-            bare = text[9:] if text[:9].lower() == "urn:uuid:" else text
-            if is_uuid(bare):
-                return bare.lower()
-            if text:
-                return text
-    return None
-
-
-def _system(of: _Children, name: str, findings: list[Finding]) -> SystemUuid | None:
-    text = _identifier(of, name)
+def _system(parent: xml.Element | None, name: str, findings: list[Finding]) -> SystemUuid | None:
+    text = _identifier(parent, name)
     if text is None:
         return None
     if is_uuid(text):
@@ -119,33 +100,31 @@ def _system(of: _Children, name: str, findings: list[Finding]) -> SystemUuid | N
     return None
 
 
-def _last_route(delivery: _Children) -> _Children:
-    routes = _inner(delivery, "Leveranceruter").get(f"{_B}Leverancerute")
-    return _children(routes[-1]) if routes else {}
+def _within(parent: xml.Element | None, name: str) -> Iterator[xml.Element]:
+    return iter(()) if parent is None else parent.iterchildren(_B + name)
 
 
-def _cvrs(filtering: _Children) -> tuple[Cvr, ...]:
+def _cvrs(filtering: xml.Element | None) -> tuple[Cvr, ...]:
     urns: list[str] = []
-    for registration in filtering.get(f"{_B}ObjektRegistrering", ()):
-        urns += _identifiers(_children(registration), "ObjektAnsvarligMyndighed")
+    for registration in _within(filtering, "ObjektRegistrering"):
+        urns += _identifiers(registration, "ObjektAnsvarligMyndighed")
     urns += _identifiers(filtering, "TilladtModtager")
     found = (match.group(1) for urn in urns if (match := _CVR.fullmatch(urn)))
     return tuple(Cvr(cvr) for cvr in dict.fromkeys(found))
 
 
-def _related(filtering: _Children) -> tuple[str, ...]:
+def _related(filtering: xml.Element | None) -> tuple[str, ...]:
     found: list[str] = []
-    for related in filtering.get(f"{_B}RelateretObjekt", ()):
-        found += filter(is_uuid, _identifiers(_children(related), "ObjektId"))
+    for related in _within(filtering, "RelateretObjekt"):
+        found += filter(is_uuid, _identifiers(related, "ObjektId"))
     return tuple(found)
 
 
 # --- the payload ---
 
 
-def _payload(data: bytes, besked: _Children) -> tuple[bytes | None, str | None]:
+def _payload(data: bytes, places: list[xml.Element]) -> tuple[bytes | None, str | None]:
     """The bytes of the first payload there is, or why there is none."""
-    places = besked.get(_DATA, [])
     damage = "Beskeddata mangler" if not places else "Beskeddata er tom"
     for place in places:
         for element in place.iter():
