@@ -162,7 +162,8 @@ class Engine:
 
 def _calm_collector() -> None:
     """A batch makes a hundred thousand objects that live until its end, and Python's default is to look through the
-    living ones after every 700 new ones: that was 4 % of the engine's time."""
+    living ones after every 700 new ones: that was 4 % of the engine's time.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
