@@ -134,7 +134,7 @@ def _conclude(console: Console, home: Home, outcome: _Outcome) -> int:
         _say(console, "Noget mangler eller er forkert:", *(f"  {fault}" for fault in faults))
     else:
         status = 0
-        _say(console, "Intet er gået tabt: hver advis er bekræftet over for sygehuset og fordelt til alle.")
+        _say(console, "Intet er gået tabt: hvert advis er bekræftet og fordelt til alle modtagere.")
     _say(console, f"Hjemmemappe: {home.path}", f"Se mere med: sundhedsagent --home {home.path} status")
     return status
 
