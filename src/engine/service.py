@@ -8,8 +8,10 @@ from typing import ClassVar, Protocol
 from uuid import uuid4
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock, SystemClock
+from engine.errors import HomeError
 from engine.flow.answer import Answer, FollowUp
 from engine.flow.claims import release_all
 from engine.flow.collect import Collect
@@ -132,10 +134,18 @@ class Engine:
             bell.ring()
 
     async def drain(self) -> int:
-        """Handle all that waits, until nothing is left to do now; how much was handled."""
+        """Handle all that waits, until nothing is left to do now; how much was handled.
+
+        Raises HomeError where the database cannot be used.
+        """
         handled = 0
-        while done := sum([await station.step() for station in self.stations]):
-            handled += done
+        try:
+            while done := sum([await station.step() for station in self.stations]):
+                handled += done
+        except OperationalError as error:
+            raise HomeError(
+                f"Databasen kan ikke bruges nu ({error.orig}). Intet er tabt; kør igen bagefter."
+            ) from error
         return handled
 
     def close(self) -> None:

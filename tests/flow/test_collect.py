@@ -5,6 +5,7 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from engine.domain.acknowledgement import ResponseCode
 from engine.ports import SendResult
@@ -289,12 +290,27 @@ async def test_nothing_is_confirmed_before_the_commit(world, spec, monkeypatch):
 
 
 def sqlite_is_full() -> Exception:
-    from sqlalchemy.exc import OperationalError
-
     return OperationalError("INSERT", {}, Exception("database or disk is full"))
 
 
-async def test_a_message_that_cannot_be_recorded_does_not_stop_the_others(world, spec, monkeypatch):
+async def test_a_confirmation_that_fails_is_made_up_for(world, spec, monkeypatch):
+    world.acknowledge(spec, key="a-file")
+    real = world.kvitteringer.finish
+
+    async def fail(_finished):
+        raise OSError("the folder is gone")
+
+    monkeypatch.setattr(world.kvitteringer, "finish", fail)
+    with pytest.raises(OSError, match="gone"):
+        await world.drain()
+    monkeypatch.setattr(world.kvitteringer, "finish", real)
+    await world.drain()
+    assert dispositions(world) == ["settled"]
+    assert len(world.kvitteringer.finished) == 1
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), IntegrityError("INSERT", {}, Exception("UNIQUE"))])
+async def test_a_message_that_cannot_be_recorded_does_not_stop_the_others(world, spec, monkeypatch, error):
     from engine.flow import collect
 
     poison = world.hn()
@@ -302,7 +318,7 @@ async def test_a_message_that_cannot_be_recorded_does_not_stop_the_others(world,
 
     def record(ledger, item, match):
         if item.acknowledgement.response_identifier == poison.message_id:
-            raise ZeroDivisionError
+            raise error
         real(ledger, item, match)
 
     monkeypatch.setattr(collect, "_record_kvittering", record)
@@ -410,6 +426,20 @@ async def test_one_kommunes_trouble_does_not_hold_up_another(world):
     world.send(world.hn(kommune=FRB))
     await world.drain()
     assert [besked.kommune_cvr for besked in world.published] == ["11259979"]
+
+
+async def test_an_advis_that_cannot_be_made_into_a_besked_does_not_hold_up_the_others(world):
+    world.send(world.hn())
+    world.send(world.hn())
+    await world.engine.stations[0].step()
+    with world.db.writing() as tx:
+        first = tables.payload.c.id == 1
+        tx.conn.execute(tables.payload.update().where(first).values(sealed=b"damaged"))
+    await world.drain()
+    assert len(world.published) == 1
+    (event,) = [row for row in world.rows(tables.event) if row.kind == "publication-failed"]
+    assert "kan ikke dannes (PayloadError)" in event.data
+    assert [row.attempts for row in world.rows(tables.publication, "attempts")] == [1, 1]
 
 
 async def test_a_kvittering_quicker_than_the_commit_of_its_publication_counts(world):

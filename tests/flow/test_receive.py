@@ -336,20 +336,21 @@ async def test_a_known_bundle_id_with_a_new_message_id_gets_duplicate_id(world, 
 # --- copies ---------------------------------------------------------------------------------------------------------
 
 
-async def test_copies_at_0_30_and_60_minutes_with_the_primary_at_45(world):
+@MEDIA_TYPES
+async def test_copies_at_0_30_and_60_minutes_with_the_primary_at_45(world, media_type):
     spec = world.hn()
-    world.send(spec)
+    world.send(spec, media_type=media_type)
     await world.drain()
     world.clock.advance(minutes(30))
-    world.send(spec.resent(bundle_id="copy-1", at=world.clock.now()))
+    world.send(spec.resent(bundle_id="copy-1", at=world.clock.now()), media_type=media_type)
     await world.drain()
     await world.after(minutes=15)
-    data = world.acknowledge(spec)
+    data = world.acknowledge(spec, media_type=media_type)
     await world.drain()
     assert [answer.content for answer in world.answers] == [data]
     world.drop_receipt(world.answers[0])
     await world.after(minutes=15)
-    world.send(spec.resent(bundle_id="copy-2", at=world.clock.now()))
+    world.send(spec.resent(bundle_id="copy-2", at=world.clock.now()), media_type=media_type)
     await world.drain()
     assert len(world.published) == 1
     assert [receipt.kind for receipt in world.receipts] == [ReceiptKind.POSITIVE_MESSAGE] * 3

@@ -100,6 +100,45 @@ async def test_what_cannot_be_taken_is_put_aside_with_its_reason(inbox, place, t
     assert note == {"file": "a.xml", "reason": "not-an-envelope", "text": "Ikke læsbar"}
 
 
+async def test_a_name_that_is_used_again_while_its_file_is_in_hand_is_another_delivery(
+    inbox, place, tmp_path
+):
+    (place / "a.xml").write_bytes(b"first")
+    (first,) = await inbox.take(10)
+    (tmp_path / "next").write_bytes(b"second")
+    (tmp_path / "next").rename(place / "a.xml")
+    await inbox.finish([Finished(first)])
+    (second,) = await inbox.take(10)
+    assert (second.data, second.key == first.key) == (b"second", False)
+
+
+async def test_without_room_for_its_reason_a_file_stays_where_it_is(inbox, place, tmp_path):
+    (place / "a.xml").write_bytes(b"x")
+    (delivery,) = await inbox.take(10)
+    (tmp_path / "quarantine").rmdir()
+    with pytest.raises(OSError, match="Mappen findes ikke"):
+        await inbox.finish([Finished(delivery, "a.xml", {})])
+    assert (place / "a.xml").exists()
+    await inbox.give_back([delivery])
+    assert await names(inbox) == ["a.xml"]
+
+
+async def test_a_file_that_may_not_be_read_does_not_stop_the_others(inbox, place, monkeypatch):
+    for name in ("a.xml", "b.xml"):
+        (place / name).write_bytes(b"x")
+    real = os.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).endswith("a.xml"):
+            raise PermissionError(errno.EACCES, "")
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(folders.os, "open", refuse)
+    assert await names(inbox) == ["b.xml"]
+    monkeypatch.undo()
+    assert await names(inbox) == ["a.xml"]
+
+
 async def test_an_envelope_appears_by_rename_under_its_id(tmp_path):
     results = await FolderVansOutbox(tmp_path).send([OutgoingEnvelope("id-1", "r", b"data")])
     assert [result.error for result in results] == [None]

@@ -12,6 +12,7 @@ from engine.domain.events import EventKind, Level
 from engine.flow.claims import claim
 from engine.flow.outgoing import order_again, receipt_content
 from engine.flow.pauses import pause
+from engine.flow.sending import send_all
 from engine.ports import OutgoingEnvelope, SendResult, VansOutbox
 from engine.settings import Settings
 from engine.store import tables
@@ -51,13 +52,13 @@ class Answer:
 
     async def step(self) -> int:
         """Send up to one batch; how many were tried."""
-        claimed, orders = await self._db.write(self._claim)
-        if orders:
-            results = await self._outbox.send([envelope for _, envelope in orders])
-            await self._db.write(lambda tx: self._record(tx, orders, results))
+        claimed, rows = await self._db.write(self._claim)
+        if rows:
+            results = await send_all(rows, self._envelope, self._outbox.send)
+            await self._db.write(lambda tx: self._record(tx, rows, results))
         return claimed
 
-    def _claim(self, tx: Tx) -> tuple[int, list[tuple[Any, OutgoingEnvelope]]]:
+    def _claim(self, tx: Tx) -> tuple[int, list[Any]]:
         """How many rows were claimed, and those of them that are to be sent."""
         out = tables.envelope_out
         now = self._clock.now()
@@ -72,7 +73,7 @@ class Answer:
             tx.conn.execute(
                 drop.values(next_at=None, claimed_by=None, claimed_until=None, last_error=_OVERTAKEN)
             )
-        return len(ids), [(row, self._envelope(row)) for row in rows if not _is_overtaken(row)]
+        return len(ids), [row for row in rows if not _is_overtaken(row)]
 
     def _envelope(self, row: Any) -> OutgoingEnvelope:
         head = Head(
@@ -97,11 +98,9 @@ class Answer:
             data = write_message(head, meta, self._box.open(row.sealed))
         return OutgoingEnvelope(row.envelope_id, row.receiver_id, data)
 
-    def _record(
-        self, tx: Tx, orders: Sequence[tuple[Any, OutgoingEnvelope]], results: Sequence[SendResult]
-    ) -> None:
+    def _record(self, tx: Tx, rows: Sequence[Any], results: Sequence[SendResult]) -> None:
         ledger = Ledger(tx, self._clock.now())
-        for (row, _), result in zip(orders, results, strict=True):
+        for row, result in zip(rows, results, strict=True):
             if result.error is None:
                 self._sent(ledger, row)
             else:
@@ -109,9 +108,7 @@ class Answer:
         ledger.write()
         # A receipt can be quicker than this transaction: then none is waited for.
         out = tables.envelope_out
-        answered = update(out).where(
-            out.c.id.in_([row.id for row, _ in orders]), out.c.receipt_at.is_not(None)
-        )
+        answered = update(out).where(out.c.id.in_([row.id for row in rows]), out.c.receipt_at.is_not(None))
         tx.conn.execute(answered.values(receipt_due_at=None))
 
     def _sent(self, ledger: Ledger, row: Any) -> None:

@@ -1,7 +1,7 @@
 """Adviser go out to the Beskedfordeler: under one BeskedId each, for as long as it takes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
@@ -12,8 +12,10 @@ from engine.clock import Clock
 from engine.domain.acknowledgement import PendingState
 from engine.domain.events import EventKind, Level
 from engine.domain.ids import BeskedId, Cvr, SystemUuid
+from engine.domain.roster import Receiver
 from engine.flow.claims import claim
 from engine.flow.pauses import pause
+from engine.flow.sending import send_all
 from engine.ports import Beskedfordeler, OutgoingBesked, SendResult
 from engine.settings import Settings
 from engine.store import known, tables
@@ -48,26 +50,23 @@ class Publish:
 
     async def step(self) -> int:
         """Send up to one batch; how many were tried."""
-        orders = await self._db.write(self._claim)
-        if not orders:
+        rows, receivers = await self._db.write(self._claim)
+        if not rows:
             return 0
-        results = await self._beskedfordeler.publish([besked for _, besked in orders])
-        await self._db.write(lambda tx: self._record(tx, orders, results))
-        return len(orders)
+        results = await send_all(rows, lambda row: self._besked(row, receivers), self._beskedfordeler.publish)
+        await self._db.write(lambda tx: self._record(tx, rows, results))
+        return len(rows)
 
-    def _claim(self, tx: Tx) -> list[tuple[Any, OutgoingBesked]]:
+    def _claim(self, tx: Tx) -> tuple[Sequence[Any], Mapping[str, tuple[Receiver, ...]]]:
+        """What is to be published now, and each kommune's receivers."""
         now = self._clock.now()
         ids = claim(tx, tables.publication, owner=self._owner, now=now, limit=self._settings.publish.batch)
         if not ids:
-            return []
+            return [], {}
         rows = tx.conn.execute(_orders(ids)).all()
-        receivers = known.receivers_of(tx.conn, {row.kommune_code for row in rows})
-        return [
-            (row, self._besked(row, tuple(r.system_uuid for r in receivers.get(row.kommune_code, ()))))
-            for row in rows
-        ]
+        return rows, known.receivers_of(tx.conn, {row.kommune_code for row in rows})
 
-    def _besked(self, row: Any, receivers: tuple[str, ...]) -> OutgoingBesked:
+    def _besked(self, row: Any, receivers: Mapping[str, tuple[Receiver, ...]]) -> OutgoingBesked:
         settings = self._settings
         cpr = None
         if settings.kuvert.include_cpr and row.sealed_person is not None:
@@ -89,14 +88,13 @@ class Publish:
             media_type=row.media_type,
             encoding=row.encoding,
         )
-        return OutgoingBesked(row.besked_id, transaction_id, row.cvr, receivers, write_sygehusophold(besked))
+        systems = tuple(receiver.system_uuid for receiver in receivers.get(row.kommune_code, ()))
+        return OutgoingBesked(row.besked_id, transaction_id, row.cvr, systems, write_sygehusophold(besked))
 
-    def _record(
-        self, tx: Tx, orders: Sequence[tuple[Any, OutgoingBesked]], results: Sequence[SendResult]
-    ) -> None:
+    def _record(self, tx: Tx, rows: Sequence[Any], results: Sequence[SendResult]) -> None:
         ledger = Ledger(tx, self._clock.now())
         accepted = []
-        for (row, _), result in zip(orders, results, strict=True):
+        for row, result in zip(rows, results, strict=True):
             if result.error is None:
                 accepted.append(row)
             else:

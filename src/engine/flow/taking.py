@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock
 from engine.domain.events import EventKind, Level
@@ -70,18 +70,18 @@ class Taking(ABC, Generic[R]):
         if not deliveries:
             return 0
         try:
-            finished = await asyncio.to_thread(self._handle, deliveries)
+            await self._inbox.finish(await asyncio.to_thread(self._handle, deliveries))
         except BaseException:
+            # What is committed already is known by its key, and will only be confirmed then.
             await self._inbox.give_back(deliveries)
             raise
-        await self._inbox.finish(finished)
         return len(deliveries)
 
     def _handle(self, deliveries: Sequence[Delivery]) -> list[Finished]:
         items = [self.read(delivery) for delivery in deliveries]
         try:
             return self._commit(items)
-        except DBAPIError:
+        except OperationalError:
             # A full disk or a lost database is nobody's message: all of them wait.
             raise
         except Exception as error:  # noqa: BLE001 - each message is tried alone instead
@@ -92,7 +92,7 @@ class Taking(ABC, Generic[R]):
         """One message that cannot be recorded must not stop those beside it: it is put aside."""
         try:
             return self._commit([item])
-        except DBAPIError:
+        except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - each message is tried alone instead
             log.error("delivery-failed", station=self.name, **told(error))

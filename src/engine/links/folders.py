@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class FolderInbox:
         self._quarantine = quarantine
         self._max_bytes = max_bytes
         self._backlog: deque[str] = deque()
-        self._in_hand: set[str] = set()
+        self._in_hand: dict[str, int] = {}  # name → inode
         self._complained: set[str] = set()
 
     async def take(self, limit: int) -> Sequence[Delivery]:
@@ -43,7 +43,8 @@ class FolderInbox:
         await asyncio.to_thread(self._finish, finished)
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        self._in_hand.difference_update(delivery.name for delivery in deliveries)
+        for delivery in deliveries:
+            self._in_hand.pop(delivery.name, None)
 
     def _take(self, limit: int) -> list[Delivery]:
         if not self._backlog:
@@ -52,7 +53,6 @@ class FolderInbox:
         while self._backlog and len(taken) < limit:
             delivery = self._read(self._backlog.popleft())
             if delivery is not None:
-                self._in_hand.add(delivery.name)
                 taken.append(delivery)
         return taken
 
@@ -74,18 +74,16 @@ class FolderInbox:
     def _read(self, name: str) -> Delivery | None:
         try:
             descriptor = os.open(self._folder / name, os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
+                stat = os.fstat(descriptor)
+                data = None if stat.st_size > self._max_bytes else file.read(stat.st_size)
         except FileNotFoundError:
             return None
         except OSError as error:
             self._complain(name, error)
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            stat = os.fstat(descriptor)
-            key = _delivery_key(name, stat)
-            if stat.st_size > self._max_bytes:
-                return Delivery(key, name, None)
-            # One byte more than the size tells a file that still grows: its name was given too early.
-            return Delivery(key, name, file.read(self._max_bytes + 1))
+        self._in_hand[name] = stat.st_ino
+        return Delivery(_delivery_key(name, stat), name, data)
 
     def _complain(self, name: str, error: OSError) -> None:
         # Once per file: the folder is read several times a second.
@@ -95,22 +93,29 @@ class FolderInbox:
 
     def _finish(self, finished: Sequence[Finished]) -> None:
         for item in finished:
-            source = self._folder / item.delivery.name
-            if item.quarantine is None:
-                source.unlink(missing_ok=True)
-            else:
-                self._put_aside(source, item.quarantine, item.note)
-            self._in_hand.discard(item.delivery.name)
+            name = item.delivery.name
+            if self._is_still_there(name):
+                if item.quarantine is None:
+                    (self._folder / name).unlink()
+                else:
+                    self._put_aside(self._folder / name, item.quarantine, item.note)
+            self._in_hand.pop(name, None)
 
-    def _put_aside(self, source: Path, name: str, note: Any) -> None:
+    def _is_still_there(self, name: str) -> bool:
+        """A sender that used the name again put another file there: that one has not been taken."""
+        try:
+            return (self._folder / name).stat(follow_symlinks=False).st_ino == self._in_hand.get(name)
+        except FileNotFoundError:
+            return False
+
+    def _put_aside(self, source: Path, name: str, note: Mapping[str, Any]) -> None:
         # The note first: a file in quarantine without its reason would be a riddle.
         reason = self._quarantine / f"{name}.reason.json"
         content = json.dumps({"file": name, **note}, ensure_ascii=False, indent=2) + "\n"
-        write_durably([(reason, content.encode())])
-        try:
-            source.rename(self._quarantine / name)
-        except FileNotFoundError:
-            log.warning("file-vanished", folder=self._folder.name)
+        (error,) = write_durably([(reason, content.encode())])
+        if error is not None:
+            raise OSError(error)
+        source.rename(self._quarantine / name)
 
 
 def _delivery_key(name: str, stat: os.stat_result) -> str:
