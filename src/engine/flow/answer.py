@@ -9,10 +9,9 @@ from sqlalchemy import select, update
 from engine.clock import Clock
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.events import EventKind, Level
-from engine.flow.claims import claim
 from engine.flow.outgoing import order_again, receipt_content
 from engine.flow.pauses import pause
-from engine.flow.sending import send_all
+from engine.flow.sending import Sending
 from engine.ports import OutgoingEnvelope, SendResult, VansOutbox
 from engine.settings import Settings
 from engine.store import tables
@@ -28,54 +27,40 @@ from engine.wire.vans_envelope import (
     write_receipt,
 )
 
-_FIRST_PAUSE = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(minutes=5)
 # An EPJ that never gives receipts must not drown in repetitions.
 _LONGEST_WAIT_FOR_RECEIPT = timedelta(hours=4)
 _OVERTAKEN = "Ikke sendt: det endelige svar kom først"
 
 
-class Answer:
+class Answer(Sending[OutgoingEnvelope]):
     """Sends the waiting envelopes."""
 
     name: ClassVar[str] = "answer"
+    outbox = tables.envelope_out
+    longest_pause = timedelta(minutes=5)
 
     def __init__(
-        self, outbox: VansOutbox, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str
+        self, vans: VansOutbox, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str
     ) -> None:
-        self._outbox = outbox
-        self._db = db
-        self._box = box
-        self._clock = clock
-        self._settings = settings
-        self._owner = owner
+        super().__init__(db, box, clock, settings, owner)
+        self._vans = vans
 
-    async def step(self) -> int:
-        """Send up to one batch; how many were tried."""
-        claimed, rows = await self._db.write(self._claim)
-        if rows:
-            results = await send_all(rows, self._envelope, self._outbox.send)
-            await self._db.write(lambda tx: self._record(tx, rows, results))
-        return claimed
-
-    def _claim(self, tx: Tx) -> tuple[int, list[Any]]:
-        """How many rows were claimed, and those of them that are to be sent."""
-        out = tables.envelope_out
-        now = self._clock.now()
+    @property
+    def limit(self) -> int:
         # A receipt and an answer per advis: twice the batch keeps step with the stations before it.
-        ids = claim(tx, out, owner=self._owner, now=now, limit=2 * self._settings.engine.batch)
-        if not ids:
-            return 0, []
-        rows = tx.conn.execute(_orders(ids)).all()
+        return 2 * self._settings.engine.batch
+
+    def orders(self, tx: Tx, ids: Sequence[int]) -> Sequence[Any]:
+        rows = tx.conn.execute(_rows(ids)).all()
         overtaken = [row.id for row in rows if _is_overtaken(row)]
         if overtaken:
-            drop = update(out).where(out.c.id.in_(overtaken))
+            drop = update(self.outbox).where(self.outbox.c.id.in_(overtaken))
             tx.conn.execute(
                 drop.values(next_at=None, claimed_by=None, claimed_until=None, last_error=_OVERTAKEN)
             )
-        return len(ids), [row for row in rows if not _is_overtaken(row)]
+        return [row for row in rows if not _is_overtaken(row)]
 
-    def _envelope(self, row: Any) -> OutgoingEnvelope:
+    def make(self, row: Any) -> OutgoingEnvelope:
         head = Head(
             EndPoint(EndPointType(row.sender_type), row.sender_id),
             EndPoint(EndPointType(row.receiver_type), row.receiver_id),
@@ -98,45 +83,44 @@ class Answer:
             data = write_message(head, meta, self._box.open(row.sealed))
         return OutgoingEnvelope(row.envelope_id, row.receiver_id, data)
 
-    def _record(self, tx: Tx, rows: Sequence[Any], results: Sequence[SendResult]) -> None:
-        ledger = Ledger(tx, self._clock.now())
-        for row, result in zip(rows, results, strict=True):
-            if result.error is None:
-                self._sent(ledger, row)
-            else:
-                _failed(ledger, row, result.error)
-        ledger.write()
+    async def send(self, messages: Sequence[OutgoingEnvelope]) -> Sequence[SendResult]:
+        return await self._vans.send(messages)
+
+    def sent(self, ledger: Ledger, rows: Sequence[Any]) -> None:
+        out = self.outbox
+        ids = [row.id for row in rows]
         # A receipt can be quicker than this transaction: then none is waited for.
-        out = tables.envelope_out
-        answered = update(out).where(out.c.id.in_([row.id for row in rows]), out.c.receipt_at.is_not(None))
-        tx.conn.execute(answered.values(receipt_due_at=None))
+        receipted = select(out.c.id).where(out.c.id.in_(ids), out.c.receipt_at.is_not(None))
+        quick = set(ledger.tx.conn.execute(receipted).scalars())
+        for row in rows:
+            waits = row.kind == "answer" and row.id not in quick  # a receipt is never receipted
+            wait = pause(row.sending, self._settings.vans.receipt_after, _LONGEST_WAIT_FOR_RECEIPT)
+            due = ledger.now + wait if waits else None
+            self.done(ledger, row, sent_at=ledger.now, receipt_due_at=due)
+            if row.kind == "answer":
+                ledger.event(
+                    EventKind.ANSWER_SENT,
+                    advis_id=row.advis_id,
+                    kommune_code=row.kommune_code,
+                    code=row.code,
+                    envelope_id=row.envelope_id,
+                )
 
-    def _sent(self, ledger: Ledger, row: Any) -> None:
-        is_answer = row.kind == "answer"
-        wait = pause(row.sending, self._settings.vans.receipt_after, _LONGEST_WAIT_FOR_RECEIPT)
-        ledger.change(
-            tables.envelope_out,
-            {"id": row.id},
-            sent_at=ledger.now,
-            attempts=row.attempts + 1,
-            next_at=None,
-            claimed_by=None,
-            claimed_until=None,
-            # A receipt is never receipted.
-            receipt_due_at=ledger.now + wait if is_answer else None,
-            last_error=None,
+    def failed(self, ledger: Ledger, row: Any, error: str) -> None:
+        attempts, next_at = self.postponed(ledger, row, error)
+        ledger.event(
+            EventKind.ENVELOPE_FAILED,
+            level=Level.WARNING,
+            advis_id=row.advis_id,
+            kommune_code=row.kommune_code,
+            envelope_id=row.envelope_id,
+            attempts=attempts,
+            error=error,
+            next=next_at.isoformat(),
         )
-        if is_answer:
-            ledger.event(
-                EventKind.ANSWER_SENT,
-                advis_id=row.advis_id,
-                kommune_code=row.kommune_code,
-                code=row.code,
-                envelope_id=row.envelope_id,
-            )
 
 
-def _orders(ids: Sequence[int]) -> Any:
+def _rows(ids: Sequence[int]) -> Any:
     out, payload, advis = tables.envelope_out, tables.payload, tables.advis
     return (
         select(
@@ -169,29 +153,6 @@ def _orders(ids: Sequence[int]) -> Any:
 def _is_overtaken(row: Any) -> bool:
     """A transient-error may come before the verdict, never after it: one that was delayed until then stays here."""
     return row.code == ResponseCode.TRANSIENT_ERROR.value and row.verdict is not None
-
-
-def _failed(ledger: Ledger, row: Any, error: str) -> None:
-    attempts = row.attempts + 1
-    next_at = ledger.now + pause(attempts, _FIRST_PAUSE, _LONGEST_PAUSE)
-    ledger.event(
-        EventKind.ENVELOPE_FAILED,
-        level=Level.WARNING,
-        advis_id=row.advis_id,
-        envelope_id=row.envelope_id,
-        attempts=attempts,
-        error=error,
-        next=next_at.isoformat(),
-    )
-    ledger.change(
-        tables.envelope_out,
-        {"id": row.id},
-        attempts=attempts,
-        next_at=next_at,
-        claimed_by=None,
-        claimed_until=None,
-        last_error=error,
-    )
 
 
 class FollowUp:

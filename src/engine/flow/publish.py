@@ -1,7 +1,8 @@
 """Adviser go out to the Beskedfordeler: under one BeskedId each, for as long as it takes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID, uuid5
@@ -12,10 +13,7 @@ from engine.clock import Clock
 from engine.domain.acknowledgement import PendingState
 from engine.domain.events import EventKind, Level
 from engine.domain.ids import BeskedId, Cvr, SystemUuid
-from engine.domain.roster import Receiver
-from engine.flow.claims import claim
-from engine.flow.pauses import pause
-from engine.flow.sending import send_all
+from engine.flow.sending import Sending
 from engine.ports import Beskedfordeler, OutgoingBesked, SendResult
 from engine.settings import Settings
 from engine.store import known, tables
@@ -24,13 +22,25 @@ from engine.store.ledger import Ledger
 from engine.store.payloads import PayloadBox
 from engine.wire.beskedkuvert import Sygehusophold, write_sygehusophold
 
-_FIRST_PAUSE = timedelta(seconds=5)
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A publication that is due: the row, and the systems whose dueslag it is for."""
+
+    row: Any
+    systems: tuple[str, ...]
+
+    @property
+    def id(self) -> int:
+        publication_id: int = self.row.id
+        return publication_id
 
 
-class Publish:
+class Publish(Sending[OutgoingBesked]):
     """Sends what receive has ordered, and starts the 45-minute clock at StatusKode 20."""
 
     name: ClassVar[str] = "publish"
+    outbox = tables.publication
 
     def __init__(
         self,
@@ -41,33 +51,25 @@ class Publish:
         settings: Settings,
         owner: str,
     ) -> None:
+        super().__init__(db, box, clock, settings, owner)
         self._beskedfordeler = beskedfordeler
-        self._db = db
-        self._box = box
-        self._clock = clock
-        self._settings = settings
-        self._owner = owner
 
-    async def step(self) -> int:
-        """Send up to one batch; how many were tried."""
-        rows, receivers = await self._db.write(self._claim)
-        if not rows:
-            return 0
-        results = await send_all(rows, lambda row: self._besked(row, receivers), self._beskedfordeler.publish)
-        await self._db.write(lambda tx: self._record(tx, rows, results))
-        return len(rows)
+    @property
+    def limit(self) -> int:
+        return self._settings.publish.batch
 
-    def _claim(self, tx: Tx) -> tuple[Sequence[Any], Mapping[str, tuple[Receiver, ...]]]:
-        """What is to be published now, and each kommune's receivers."""
-        now = self._clock.now()
-        ids = claim(tx, tables.publication, owner=self._owner, now=now, limit=self._settings.publish.batch)
-        if not ids:
-            return [], {}
-        rows = tx.conn.execute(_orders(ids)).all()
-        return rows, known.receivers_of(tx.conn, {row.kommune_code for row in rows})
+    @property
+    def longest_pause(self) -> timedelta:
+        return self._settings.publish.longest_pause
 
-    def _besked(self, row: Any, receivers: Mapping[str, tuple[Receiver, ...]]) -> OutgoingBesked:
-        settings = self._settings
+    def orders(self, tx: Tx, ids: Sequence[int]) -> Sequence[Order]:
+        rows = tx.conn.execute(_rows(ids)).all()
+        receivers = known.receivers_of(tx.conn, {row.kommune_code for row in rows})
+        systems = {code: tuple(each.system_uuid for each in those) for code, those in receivers.items()}
+        return [Order(row, systems.get(row.kommune_code, ())) for row in rows]
+
+    def make(self, order: Order) -> OutgoingBesked:
+        row, settings = order.row, self._settings
         cpr = None
         if settings.kuvert.include_cpr and row.sealed_person is not None:
             cpr = json.loads(self._box.open(row.sealed_person))["cpr"]
@@ -88,34 +90,18 @@ class Publish:
             media_type=row.media_type,
             encoding=row.encoding,
         )
-        systems = tuple(receiver.system_uuid for receiver in receivers.get(row.kommune_code, ()))
-        return OutgoingBesked(row.besked_id, transaction_id, row.cvr, systems, write_sygehusophold(besked))
+        return OutgoingBesked(
+            row.besked_id, transaction_id, row.cvr, order.systems, write_sygehusophold(besked)
+        )
 
-    def _record(self, tx: Tx, rows: Sequence[Any], results: Sequence[SendResult]) -> None:
-        ledger = Ledger(tx, self._clock.now())
-        accepted = []
-        for row, result in zip(rows, results, strict=True):
-            if result.error is None:
-                accepted.append(row)
-            else:
-                self._failed(ledger, row, result.error)
-        self._accepted(ledger, accepted)
-        ledger.write()
+    async def send(self, messages: Sequence[OutgoingBesked]) -> Sequence[SendResult]:
+        return await self._beskedfordeler.publish(messages)
 
-    def _accepted(self, ledger: Ledger, rows: Sequence[Any]) -> None:
+    def sent(self, ledger: Ledger, orders: Sequence[Order]) -> None:
         now = ledger.now
         due = now + self._settings.kvittering.deadline
-        for row in rows:
-            ledger.change(
-                tables.publication,
-                {"id": row.id},
-                accepted_at=now,
-                attempts=row.attempts + 1,
-                next_at=None,
-                claimed_by=None,
-                claimed_until=None,
-                last_error=None,
-            )
+        for row in (order.row for order in orders):
+            self.done(ledger, row, accepted_at=now)
             if row.published_at is None:
                 ledger.change(tables.advis, {"id": row.advis_id}, published_at=now)
             ledger.event(
@@ -126,12 +112,14 @@ class Publish:
                 round=row.round,
                 due=due.isoformat(),
             )
-        _start_clocks(ledger.tx.conn, [row.advis_id for row in rows], now, due)
+        _start_clocks(ledger.tx.conn, [order.row.advis_id for order in orders], now, due)
 
-    def _failed(self, ledger: Ledger, row: Any, error: str) -> None:
-        now, settings = ledger.now, self._settings.publish
-        attempts = row.attempts + 1
-        next_at = now + pause(attempts, _FIRST_PAUSE, settings.longest_pause)
+    def failed(self, ledger: Ledger, order: Order, error: str) -> None:
+        row = order.row
+        waited = ledger.now - row.ordered_at
+        late = row.late_alarmed_at is None and waited >= self._settings.publish.late_after
+        alarmed_at = ledger.now if late else row.late_alarmed_at
+        attempts, next_at = self.postponed(ledger, row, error, late_alarmed_at=alarmed_at)
         ledger.event(
             EventKind.PUBLICATION_FAILED,
             level=Level.WARNING,
@@ -141,29 +129,17 @@ class Publish:
             error=error,
             next=next_at.isoformat(),
         )
-        late = row.late_alarmed_at is None and now - row.ordered_at >= settings.late_after
         if late:
-            hours = round((now - row.ordered_at) / timedelta(hours=1))
             ledger.event(
                 EventKind.PUBLICATION_DELAYED,
                 level=Level.ALARM,
                 advis_id=row.advis_id,
                 kommune_code=row.kommune_code,
-                hours=hours,
+                hours=round(waited / timedelta(hours=1)),
             )
-        ledger.change(
-            tables.publication,
-            {"id": row.id},
-            attempts=attempts,
-            next_at=next_at,
-            claimed_by=None,
-            claimed_until=None,
-            last_error=error,
-            late_alarmed_at=now if late else row.late_alarmed_at,
-        )
 
 
-def _orders(ids: Sequence[int]) -> Any:
+def _rows(ids: Sequence[int]) -> Any:
     publication, advis, kommune, payload = tables.publication, tables.advis, tables.kommune, tables.payload
     return (
         select(
