@@ -76,7 +76,7 @@ def test_create_takes_an_empty_folder(tmp_path: Path) -> None:
 
 def test_create_refuses_a_home(new_home: Home) -> None:
     before = new_home.key_file.read_bytes()
-    with pytest.raises(HomeError, match="allerede et hjem"):
+    with pytest.raises(HomeError, match="allerede en hjemmemappe"):
         Home.create(new_home.path, SystemClock(), "x")
     assert new_home.key_file.read_bytes() == before
 
@@ -114,9 +114,9 @@ def test_a_half_finished_home_is_told_from_a_whole_one(
     with pytest.raises(KeyboardInterrupt):
         Home.create(tmp_path / "home", SystemClock(), "x")
     monkeypatch.undo()
-    with pytest.raises(HomeError, match="blev ikke færdigt"):
+    with pytest.raises(HomeError, match="blev ikke færdig"):
         Home.open(tmp_path / "home")
-    with pytest.raises(HomeError, match="blev ikke færdigt"):
+    with pytest.raises(HomeError, match="blev ikke færdig"):
         Home.create(tmp_path / "home", SystemClock(), "x")
 
 
@@ -124,7 +124,7 @@ def test_open_says_what_is_missing(new_home: Home, tmp_path: Path) -> None:
     with pytest.raises(HomeError, match=r"findes ikke.*sundhedsagent init"):
         Home.open(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(HomeError, match=r"ikke et hjem.*sundhedsagent init"):
+    with pytest.raises(HomeError, match=r"ikke en hjemmemappe.*sundhedsagent init"):
         Home.open(tmp_path / "empty")
     new_home.afsend.rmdir()
     with pytest.raises(HomeError, match="beskedfordeler/afsend"):

@@ -12,7 +12,7 @@ from engine.commands.app import main as run_commands
 _SECONDS_TO_WATCH, _SECONDS_UNWATCHED = 60.0, 30.0
 
 
-@app.says("demo", "Se hele vejen på et nyt hjem, med simulerede sygehuse og modtagere.")
+@app.says("demo", "Se hele vejen i en ny hjemmemappe, med simulerede sygehuse og modtagere.")
 def demo(
     ctx: typer.Context,
     seconds: Annotated[

@@ -136,14 +136,16 @@ class Home:
     def _refuse_incomplete(self) -> None:
         if not self.path.is_dir():
             raise HomeError(
-                f"Mappen {self.path} findes ikke. Opret et hjem med: sundhedsagent init {self.path}"
+                f"Mappen {self.path} findes ikke. Opret en hjemmemappe med: sundhedsagent init {self.path}"
             )
         if not self.settings_file.is_file():
             raise HomeError(self._why_no_home())
         missing = [path for path in (self.database_file, *self.folders) if not path.exists()]
         if missing:
             names = ", ".join(str(path.relative_to(self.path)) for path in missing)
-            raise HomeError(f"Hjemmet {self.path} er ufuldstændigt. Genskab fra en sikkerhedskopi: {names}")
+            raise HomeError(
+                f"Hjemmemappen {self.path} er ufuldstændig. Genskab fra en sikkerhedskopi: {names}"
+            )
 
     def _refuse_used_folder(self) -> None:
         try:
@@ -153,7 +155,7 @@ class Home:
         except OSError as error:
             raise HomeError(f"{self.path} kan ikke bruges: {os.strerror(error.errno or 0)}") from error
         if self.settings_file.exists():
-            raise HomeError(f"{self.path} er allerede et hjem. Vælg en anden mappe.")
+            raise HomeError(f"{self.path} er allerede en hjemmemappe. Vælg en anden mappe.")
         if self.key_file.exists() or self.database_file.exists():
             raise HomeError(self._why_no_home())
         if found:
@@ -164,11 +166,11 @@ class Home:
     def _why_no_home(self) -> str:
         if self.key_file.exists() or self.database_file.exists():
             return (
-                f"Hjemmet i {self.path} blev ikke færdigt: {self.settings_file.name} mangler. "
-                "Er det helt nyt, så slet mappen og kør sundhedsagent init igen; "
+                f"Hjemmemappen {self.path} blev ikke færdig: {self.settings_file.name} mangler. "
+                "Er den helt ny, så slet mappen og kør sundhedsagent init igen; "
                 "ellers genskab filen fra en sikkerhedskopi."
             )
-        return f"{self.path} er ikke et hjem. Opret et med: sundhedsagent init MAPPE"
+        return f"{self.path} er ikke en hjemmemappe. Opret en med: sundhedsagent init MAPPE"
 
 
 def find_home(option: Path | None, environ: Mapping[str, str] = os.environ) -> Home:
@@ -185,8 +187,8 @@ def home_path(option: Path | None, environ: Mapping[str, str] = os.environ) -> P
     if Home(Path.cwd()).settings_file.is_file():
         return Path.cwd()
     raise HomeError(
-        f"Intet hjem er valgt. Brug --home MAPPE, sæt {HOME_VARIABLE}, eller stå i hjemmets mappe. "
-        "Et nyt hjem oprettes med: sundhedsagent init MAPPE"
+        f"Ingen hjemmemappe er valgt. Brug --home MAPPE, sæt {HOME_VARIABLE}, eller stå i mappen. "
+        "En ny hjemmemappe oprettes med: sundhedsagent init MAPPE"
     )
 
 

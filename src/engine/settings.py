@@ -103,7 +103,8 @@ class KuvertSettings(_Section):
     """Beskedkuverten om de adviser, der fordeles."""
 
     include_cpr: bool = Field(
-        default=True, description="Om borgerens CPR-nummer skrives i Beskedkuverten (objektregistrering)."
+        default=True,
+        description="Om borgerens CPR-nummer skrives i Beskedkuverten, som modtagerne kan filtrere på.",
     )
 
 
@@ -164,7 +165,7 @@ class Settings(BaseSettings):
     )
     republish_after_transient: bool = Field(
         default=True,
-        description="true: sender hospitalet et advis igen, efter at det primære system har svaret "
+        description="true: sender sygehuset et advis igen, efter at det primære system har svaret "
         "transient-error, fordeles det igen under samme BeskedId.",
     )
     vans: VansSettings = VansSettings()
@@ -284,7 +285,7 @@ def _read(home: Home) -> dict[str, Any]:
         return tomllib.loads(home.settings_file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SettingsError(
-            f"{home.settings_file} findes ikke. Opret et hjem med: sundhedsagent init MAPPE"
+            f"{home.settings_file} findes ikke. Opret en hjemmemappe med: sundhedsagent init MAPPE"
         ) from error
     except tomllib.TOMLDecodeError as error:
         where = re.search(r"at line (\d+), column (\d+)", str(error))

@@ -115,7 +115,7 @@ def test_the_home_stands_before_or_after_the_command(
         assert (found.status, len(found.json)) == (0, 98), words
     missing = tmp_path / "nowhere"
     assert command("kommune", "list", "--home", missing).err == (
-        f"Fejl: Mappen {missing} findes ikke. Opret et hjem med: sundhedsagent init {missing}\n"
+        f"Fejl: Mappen {missing} findes ikke. Opret en hjemmemappe med: sundhedsagent init {missing}\n"
     )
 
 
@@ -129,7 +129,7 @@ def test_the_home_comes_from_the_environment(
     monkeypatch.chdir(tmp_path)
     found = command("status")
     assert (found.status, found.out) == (1, "")
-    assert "Intet hjem er valgt" in found.err
+    assert "Ingen hjemmemappe er valgt" in found.err
     monkeypatch.setenv(HOME_VARIABLE, str(new_home.path))
     assert command("status").status == 0
 

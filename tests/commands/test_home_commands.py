@@ -12,12 +12,15 @@ def test_init_makes_a_home_and_says_what_is_next(command: Command, tmp_path: Pat
     folder = tmp_path / "nyt hjem"
     found = command("init", folder)
     assert (found.status, found.err) == (0, "")
-    assert f"Hjemmet er oprettet i {folder}. {caller_identity()} er administrator." in found.out
+    assert f"Hjemmemappen {folder} er oprettet. {caller_identity()} er administrator." in found.out
     assert "payload.key" in found.out
     assert Home.open(folder).path == folder
     assert command("status", "--home", folder).status == 0
     again = command("init", folder)
-    assert (again.status, again.err) == (1, f"Fejl: {folder} er allerede et hjem. Vælg en anden mappe.\n")
+    assert (again.status, again.err) == (
+        1,
+        f"Fejl: {folder} er allerede en hjemmemappe. Vælg en anden mappe.\n",
+    )
 
 
 def test_init_in_the_folder_one_stands_in(

@@ -38,4 +38,4 @@ def test_the_demo_runs_the_whole_path(tmp_path: Path) -> None:
 
 def test_the_demo_wants_a_fresh_home(new_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(new_home.path), "demo"]) == 1
-    assert "allerede et hjem" in capsys.readouterr().err
+    assert "allerede en hjemmemappe" in capsys.readouterr().err

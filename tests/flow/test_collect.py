@@ -220,6 +220,18 @@ async def test_an_early_kvittering_counts_when_its_advis_turns_up(world, same_ba
     assert world.states()[0] == "ok"
 
 
+async def test_an_early_kvittering_that_writes_the_id_in_the_other_case_counts_too(world):
+    spec = world.hn()
+    data = ack_bytes(an_acknowledgement(spec)).replace(
+        spec.message_id.encode(), spec.message_id.upper().encode()
+    )
+    world.acknowledge(spec, data=data)
+    await world.drain()
+    world.send(spec)
+    await world.drain()
+    assert world.states()[0] == "ok"
+
+
 async def test_an_early_kvittering_of_a_stranger_stays_unmatched(world):
     spec = world.hn()
     world.acknowledge(spec, NOBODY)
@@ -357,6 +369,15 @@ async def test_a_resend_after_transient_is_published_again_under_the_same_besked
     world.acknowledge(spec, PRIMARY, OK)
     await world.drain()
     assert world.codes == ["transient-error", "ok"]
+
+
+async def test_a_republication_restarts_no_clock_that_runs(world, spec):
+    world.acknowledge(spec, PRIMARY, TRANSIENT)
+    await world.after(minutes=20)
+    await resend(world, spec)
+    clocks = [row.clock_from for row in world.rows(tables.expected_kvittering, "clock_from")]
+    published = world.clock.now() - timedelta(minutes=20)
+    assert clocks == [world.clock.now(), published, published]
 
 
 async def test_a_resend_while_the_primary_has_not_answered_is_not_published_again(world, spec):

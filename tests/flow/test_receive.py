@@ -333,6 +333,16 @@ async def test_a_known_bundle_id_with_a_new_message_id_gets_duplicate_id(world, 
     assert len(world.published) == 1
 
 
+async def test_the_bundle_id_of_a_copy_is_known_too(world):
+    first = world.hn()
+    world.send(first)
+    world.send(first.resent(bundle_id="the-copys-id", at=first.sent_at))
+    await world.drain()
+    world.send(world.hn(bundle_id="the-copys-id"))
+    await world.drain()
+    assert "MSG_DUPLICATE_ID" in " ".join(issues_of(world))
+
+
 # --- copies ---------------------------------------------------------------------------------------------------------
 
 

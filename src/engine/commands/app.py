@@ -36,7 +36,7 @@ def root(
         typer.Option(
             "--home",
             metavar="MAPPE",
-            help="Hjemmets mappe. Ellers gælder SUNDHEDSAGENT_HOME, ellers den mappe, man står i.",
+            help="Hjemmemappen. Ellers gælder SUNDHEDSAGENT_HOME, ellers den mappe, man står i.",
             show_default=False,
         ),
     ] = None,

@@ -19,7 +19,7 @@ def init(
     caller = caller_identity()
     home = Home.create(folder, SystemClock(), caller)
     say(
-        f"Hjemmet er oprettet i {home.path}. {caller} er administrator.",
+        f"Hjemmemappen {home.path} er oprettet. {caller} er administrator.",
         f"Indstillingerne står i {home.settings_file}.",
         f"Gem en kopi af {home.key_file} et sikkert sted: uden nøglen kan gemte meddelelser ikke læses.",
         "",
@@ -35,5 +35,5 @@ def upgrade(ctx: typer.Context) -> None:
 
 
 def add_to(app: Commands) -> None:
-    app.says("init", "Opret et hjem: mapper, database, nøgle og indstillinger.")(init)
+    app.says("init", "Opret en hjemmemappe: mapper, database, nøgle og indstillinger.")(init)
     app.says("upgrade", "Opgrader databasen til denne version, mens motoren står.")(upgrade)

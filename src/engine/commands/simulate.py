@@ -44,7 +44,7 @@ def simulate(
     settings = Settings.load(home)
     if settings.environment == "production":
         # It takes what lies in vans/out and in the dueslag, as the real ones would.
-        raise RuleError("Et hjem i produktion kan ikke simuleres: rigtige svar ville gå tabt.")
+        raise RuleError("En hjemmemappe i produktion kan ikke simuleres: rigtige svar ville gå tabt.")
     drawn = secrets.randbelow(1_000_000) if seed is None else seed
     roster = _roster(ctx, drawn, kommuner)
     say(f"Frø: {drawn}")
@@ -83,4 +83,4 @@ def _roster(ctx: typer.Context, seed: int, count: int) -> "tuple[SimKommune, ...
 
 
 def add_to(app: Commands) -> None:
-    app.says("simulate", "Lad simulerede sygehuse og modtagere bruge hjemmet.")(simulate)
+    app.says("simulate", "Lad simulerede sygehuse og modtagere bruge hjemmemappen.")(simulate)

@@ -46,6 +46,6 @@ def require(conn: Connection, identity: str, *roles: Role) -> None:
     query = select(role_grant.c.identity).where(role_grant.c.role == Role.ADMINISTRATOR).distinct()
     administrators = ", ".join(sorted(conn.execute(query).scalars())) or "ingen"
     raise AccessError(
-        f"Brugeren {identity} {has} i dette hjem; det kræver rollen {needed}. "
+        f"Brugeren {identity} {has} i denne hjemmemappe; det kræver rollen {needed}. "
         f"En administrator kan give den (her: {administrators})."
     )

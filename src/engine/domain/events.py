@@ -57,7 +57,7 @@ _SENTENCES: dict[EventKind, str] = {
         "Konvolut {envelope_id} bruger samme MessageHeader.id til en anden afsender, borger eller kontakt;"
         " sat i karantæne"
     ),
-    EventKind.VERDICT_REPEATED: "Samme svar ({code}) sendes igen til hospitalet i konvolut {envelope_id}",
+    EventKind.VERDICT_REPEATED: "Samme svar ({code}) sendes igen til sygehuset i konvolut {envelope_id}",
     EventKind.REPUBLICATION_ORDERED: "Fordeles igen under samme BeskedId efter transient-error (runde {round})",
     EventKind.ADVIS_PUBLISHED: "Beskedfordeleren har taget imod (StatusKode 20); BeskedId {besked_id}, frist kl. {due}",
     EventKind.PUBLICATION_FAILED: "Beskedfordeleren tog ikke imod (forsøg {attempts}): {error}; nyt forsøg kl. {next}",
@@ -70,8 +70,8 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.KVITTERING_UNEXPECTED: "Kvittering {code} fra {receiver}, som ikke var spurgt; ikke sendt videre",
     EventKind.KVITTERING_UNMATCHED: "Uafklaret kvittering: {reason}",
     EventKind.KVITTERING_MATCHED_LATER: "En tidligere uafklaret kvittering hører til dette advis",
-    EventKind.ANSWER_ORDERED: "Svar {code} fra {receiver} sendes til hospitalet",
-    EventKind.ANSWER_SENT: "Svar {code} er sendt til hospitalet i konvolut {envelope_id}",
+    EventKind.ANSWER_ORDERED: "Svar {code} fra {receiver} sendes til sygehuset",
+    EventKind.ANSWER_SENT: "Svar {code} er sendt til sygehuset i konvolut {envelope_id}",
     EventKind.ENVELOPE_FAILED: (
         "Konvolut {envelope_id} kunne ikke sendes (forsøg {attempts}): {error}; nyt forsøg kl. {next}"
     ),

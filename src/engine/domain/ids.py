@@ -51,3 +51,8 @@ def is_cpr(text: str) -> bool:
 def is_uuid(text: str) -> bool:
     """A UUID in lower or upper case, with hyphens."""
     return _UUID.fullmatch(text.lower()) is not None
+
+
+def spellings(identifier: str) -> tuple[str, ...]:
+    """An identifier as given, and in lower and upper case: systems differ in how they write a UUID."""
+    return tuple(dict.fromkeys((identifier, identifier.lower(), identifier.upper())))

@@ -8,7 +8,7 @@ import structlog
 
 from engine.domain.acknowledgement import Acknowledgement, Disposition
 from engine.domain.events import EventKind, Level
-from engine.domain.ids import SystemUuid
+from engine.domain.ids import SystemUuid, spellings
 from engine.domain.intake import QuarantineReason
 from engine.errors import WireError
 from engine.flow.reading import Trouble, trouble_of
@@ -108,7 +108,12 @@ class Matching:
         self._receivers = known.receivers_by_uuid(
             conn, {item.system_uuid for item in good if item.system_uuid}
         )
-        identifiers = {form for item in good if item.acknowledgement for form in _forms(item.acknowledgement)}
+        identifiers = {
+            form
+            for item in good
+            if item.acknowledgement
+            for form in spellings(item.acknowledgement.response_identifier)
+        }
         self._advis: dict[str, list[KnownAdvis]] = {}
         for advis in known.advis_by_message_id(conn, identifiers):
             self._advis.setdefault(advis.message_id or "", []).append(advis)
@@ -122,7 +127,7 @@ class Matching:
             return Match(kommune_code, reason="Beskeden siger ikke, hvilket system den kommer fra")
         candidates = [
             advis
-            for form in _forms(item.acknowledgement)
+            for form in spellings(item.acknowledgement.response_identifier)
             for advis in self._advis.get(form, ())
             if advis.kommune_code is not None and kommune_code in {None, advis.kommune_code}
         ]
@@ -143,12 +148,6 @@ class Matching:
         assert advis.kommune_code is not None
         rows = self._receivers[advis.kommune_code, system_uuid]
         return next((row for row in rows if row[0] in advis.expected), rows[-1])
-
-
-def _forms(read: Acknowledgement) -> tuple[str, ...]:
-    """response.identifier as given; and in the other case, for receivers differ in how they write a UUID."""
-    identifier = read.response_identifier
-    return tuple(dict.fromkeys((identifier, identifier.lower(), identifier.upper())))
 
 
 def _record_kvittering(ledger: Ledger, item: Kvittering, match: Match) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
@@ -158,7 +159,7 @@ class PutAside:
             detail=trouble.detail,
             name=name,
         )
-        return Finished(delivery, name, _note(trouble.reason, trouble.detail, ledger.now.isoformat()))
+        return Finished(delivery, name, _note(trouble.reason, trouble.detail, ledger.now))
 
     def _free_name(self, delivery: Delivery) -> str:
         """The delivery's own name where it is plain and free; it must not overwrite another one put aside."""
@@ -178,8 +179,9 @@ def _again(delivery: Delivery, aside: known.Aside | None) -> Finished:
     """A delivery that was committed before a crash: only its confirmation was lost."""
     if aside is None:
         return Finished(delivery)
-    return Finished(delivery, aside.name, _note(aside.reason, aside.detail, aside.at.isoformat()))
+    return Finished(delivery, aside.name, _note(aside.reason, aside.detail, aside.at))
 
 
-def _note(reason: QuarantineReason, detail: str, at: str) -> dict[str, Any]:
-    return {"reason": reason.value, "text": reason.danish, "detail": detail, "quarantined_at": at}
+def _note(reason: QuarantineReason, detail: str, at: datetime) -> dict[str, Any]:
+    moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"reason": reason.value, "text": reason.danish, "detail": detail, "quarantined_at": moment}

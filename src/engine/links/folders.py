@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,8 @@ class FolderInbox:
         (error,) = write_durably([(reason, content.encode())])
         if error is not None:
             raise OSError(error)
-        source.rename(self._quarantine / name)
+        # Not rename: the drop folder may be a mount of its own.
+        shutil.move(source, self._quarantine / name)
 
 
 def _delivery_key(name: str, stat: os.stat_result) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, or_, select
 
 from engine.domain.acknowledgement import Disposition, PendingState, ResponseCode
 from engine.domain.advis import AdvisCode
-from engine.domain.ids import Cvr, KommuneCode, SystemUuid
+from engine.domain.ids import Cvr, KommuneCode, SystemUuid, spellings
 from engine.domain.intake import QuarantineReason
 from engine.domain.roster import Receiver, Roster
 from engine.store.tables import (
@@ -251,7 +251,10 @@ class UnmatchedKvittering:
 def unmatched_kvitteringer(
     conn: Connection, message_ids: Collection[str]
 ) -> dict[str, list[UnmatchedKvittering]]:
-    """response.identifier → the unmatched kvitteringer with it, in the order they came."""
+    """MessageHeader.id → the unmatched kvitteringer for it, in the order they came.
+
+    Receivers differ in how they write a UUID: the identifier is sought as it is, and in the other case.
+    """
     if not message_ids:
         return {}
     query = (
@@ -266,15 +269,16 @@ def unmatched_kvitteringer(
         )
         .where(
             kvittering.c.disposition == Disposition.UNMATCHED.value,
-            kvittering.c.response_identifier.in_(message_ids),
+            kvittering.c.response_identifier.in_({form for own in message_ids for form in spellings(own)}),
             kvittering.c.system_uuid.is_not(None),
         )
         .order_by(kvittering.c.id)
     )
+    owners = {form: own for own in message_ids for form in spellings(own)}
     found: dict[str, list[UnmatchedKvittering]] = {}
     for identifier, row_id, kommune_code, system_uuid, code, media_type, payload_id in conn.execute(query):
         item = UnmatchedKvittering(
             row_id, kommune_code, SystemUuid(system_uuid), ResponseCode(code), media_type, payload_id
         )
-        found.setdefault(identifier, []).append(item)
+        found.setdefault(owners[identifier], []).append(item)
     return found
