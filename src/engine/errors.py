@@ -9,6 +9,7 @@ SundhedsagentError
  ├─ HomeError                  the home folder is missing, incomplete, foreign or locked
  ├─ PayloadError               a sealed payload cannot be opened with this key
  ├─ RuleError                  a rule of the handbook or of the registry refuses the change
+ │   └─ OutdatedError          the state has changed since the caller looked at it
  ├─ NotFoundError              nothing is known by that id
  └─ AccessError                the caller's role does not allow it
 
@@ -51,6 +52,10 @@ class PayloadError(SundhedsagentError):
 
 class RuleError(SundhedsagentError):
     """A rule of the handbook or the registry refuses the change."""
+
+
+class OutdatedError(RuleError):
+    """A change against a state that is no longer there: what stands now, and what was wanted, are in the message."""
 
 
 class NotFoundError(SundhedsagentError):

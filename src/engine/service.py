@@ -17,6 +17,7 @@ from engine.flow.claims import release_all
 from engine.flow.collect import Collect
 from engine.flow.publish import Publish
 from engine.flow.receive import Receive
+from engine.flow.switch_over import SwitchOver
 from engine.flow.trouble import told
 from engine.home import Home, payload_key
 from engine.links.folders import FolderBeskedfordeler, FolderInbox, FolderVansOutbox, leftovers
@@ -97,6 +98,7 @@ class Engine:
             Collect(links.kvitteringer, db, box, clock, settings),
             Answer(links.vans_out, db, box, clock, settings, owner),
             FollowUp(db, clock, settings),
+            SwitchOver(db, clock),
         )
 
     @classmethod

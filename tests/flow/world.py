@@ -1,5 +1,7 @@
 """A whole engine in memory but for its database: one clock to turn, three ends to drop into and read from."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ from uuid import uuid4
 from sqlalchemy import event, insert, select
 
 from engine.clock import SimulatedClock
+from engine.desk.act import Act, open_act
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.advis import Unit
 from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryVansOutbox
@@ -59,7 +62,13 @@ def a_database(path: Path) -> Database:
 
 
 def _seed(tx: Any) -> None:
-    names = ("advis", "payload", "envelope_in", "envelope_out", "kvittering")
+    names = (
+        "advis",
+        "payload",
+        "envelope_in",
+        "envelope_out",
+        "kvittering",
+    )  # the migrations made the others
     tx.insert(tables.id_sequence, [{"name": name, "next_id": 1} for name in names])
     for code, name, unit, receivers in _KOMMUNER:
         row = {"code": code, "name": name, "cvr": CVRS[unit.gln], "fk_organisation_uuid": str(uuid4())}
@@ -83,6 +92,9 @@ def add_receiver(tx: Any, code: str, system_uuid: str, name: str) -> None:
         "name": name,
         "vendor": "V",
         "vendor_email": "v@v.example",
+        "area": "Omsorg",
+        "agreed_by": "Mette",
+        "only_kvittering": True,
     }
     tx.conn.execute(insert(tables.receiver).values(**row, added_at=START))
 
@@ -129,6 +141,20 @@ class World:
         """Turn the clock, and let the engine do what is due."""
         self.clock.advance(timedelta(**duration))
         await self.drain()
+
+    @contextmanager
+    def acting(self, actor: str = "mette") -> Iterator[Act]:
+        """A person's change of the registry, committed at the end of the block; `Office` gives the like."""
+        with self.db.writing() as tx:
+            yield open_act(tx, self.clock.now(), actor)
+
+    def primary(self, code: str = "0101") -> str:
+        """The name of the kommune's primary, as the database has it."""
+        connection, receiver = tables.connection, tables.receiver
+        query = select(receiver.c.name).join(connection, connection.c.primary_receiver_id == receiver.c.id)
+        with self.db.reading() as conn:
+            name: str = conn.execute(query.where(connection.c.kommune_code == code)).scalar_one()
+        return name
 
     # --- the hospital's side ----------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class PendingState(StrEnum):
     OK = "ok"
     TRANSIENT_ERROR = "transient-error"
     FATAL_ERROR = "fatal-error"
+    REMOVED = "removed"  # fjernet: the receiver left before it came; it is not waited for
 
 
 class Disposition(StrEnum):
@@ -56,6 +57,9 @@ SETTLING: dict[tuple[PendingState, ResponseCode], tuple[PendingState, Dispositio
     (_P.PENDING, _R.OK): (_P.OK, _D.SETTLED),
     (_P.PENDING, _R.TRANSIENT_ERROR): (_P.TRANSIENT_ERROR, _D.SETTLED),
     (_P.PENDING, _R.FATAL_ERROR): (_P.FATAL_ERROR, _D.SETTLED),
+    (_P.REMOVED, _R.OK): (_P.OK, _D.SETTLED),
+    (_P.REMOVED, _R.TRANSIENT_ERROR): (_P.TRANSIENT_ERROR, _D.SETTLED),
+    (_P.REMOVED, _R.FATAL_ERROR): (_P.FATAL_ERROR, _D.SETTLED),
     (_P.TRANSIENT_ERROR, _R.OK): (_P.OK, _D.SETTLED),
     (_P.TRANSIENT_ERROR, _R.TRANSIENT_ERROR): (_P.TRANSIENT_ERROR, _D.DUPLICATE),
     (_P.TRANSIENT_ERROR, _R.FATAL_ERROR): (_P.FATAL_ERROR, _D.SETTLED),
@@ -66,7 +70,8 @@ SETTLING: dict[tuple[PendingState, ResponseCode], tuple[PendingState, Dispositio
     (_P.FATAL_ERROR, _R.TRANSIENT_ERROR): (_P.FATAL_ERROR, _D.CONFLICT),
     (_P.FATAL_ERROR, _R.FATAL_ERROR): (_P.FATAL_ERROR, _D.DUPLICATE),
 }
-"""behaviour: a transient-error may come before a final answer, never after it; the first final answer stands."""
+"""behaviour: a transient-error may come before a final answer, never after it; the first final answer stands;
+a receiver that was removed may still answer."""
 
 
 def settle(state: PendingState, code: ResponseCode) -> tuple[PendingState, Disposition]:

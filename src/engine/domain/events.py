@@ -45,6 +45,12 @@ class EventKind(StrEnum):
     QUARANTINED = "quarantined"
     KOMMUNE_CONNECTED = "kommune-connected"
     RECEIVER_ADDED = "receiver-added"
+    RECEIVER_REMOVED = "receiver-removed"
+    KVITTERING_WAIVED = "kvittering-waived"
+    SWITCHOVER_PLANNED = "switchover-planned"
+    SWITCHOVER_CHANGED = "switchover-changed"
+    SWITCHOVER_CANCELLED = "switchover-cancelled"
+    SWITCHOVER_CARRIED_OUT = "switchover-carried-out"
 
 
 _SENTENCES: dict[EventKind, str] = {
@@ -84,6 +90,12 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.QUARANTINED: "Sat i karantæne: {reason}",
     EventKind.KOMMUNE_CONNECTED: "{kommune} er tilsluttet med {receiver} som primært modtagersystem",
     EventKind.RECEIVER_ADDED: "{receiver} er tilføjet som modtagersystem",
+    EventKind.RECEIVER_REMOVED: "{receiver} er fjernet som modtagersystem{forced}",
+    EventKind.KVITTERING_WAIVED: "Kvittering fra {receiver} afventes ikke længere: systemet er fjernet",
+    EventKind.SWITCHOVER_PLANNED: "Omlægning planlagt til {at}: {new} bliver primært i stedet for {old}",
+    EventKind.SWITCHOVER_CHANGED: "Omlægningen til {new} er flyttet fra {before} til {at}",
+    EventKind.SWITCHOVER_CANCELLED: "Omlægningen til {new}, planlagt til {at}, er annulleret",
+    EventKind.SWITCHOVER_CARRIED_OUT: "Omlægning gennemført: {new} er primært i stedet for {old} fra {at}{late}",
 }
 
 

@@ -39,8 +39,8 @@ def take_copy(
     known.answer_details(batch.ledger.tx.conn, advis)
     if advis.verdict is not None:
         _repeat_verdict(batch, advis, row_id)
-    elif _primary_waits_for_resend(batch, advis):
-        _republish(batch, advis)
+    elif _primary_waits_for_resend(batch, envelope, advis):
+        _republish(batch, envelope, advis)
     return Finished(item.delivery)
 
 
@@ -89,23 +89,25 @@ def _repeat_verdict(batch: Batch, advis: KnownAdvis, envelope_in_id: int) -> Non
     batch.event(EventKind.VERDICT_REPEATED, advis, code=advis.verdict, envelope_id=envelope_id)
 
 
-def _primary_waits_for_resend(batch: Batch, advis: KnownAdvis) -> bool:
+def _primary_waits_for_resend(batch: Batch, envelope: MessageEnvelope, advis: KnownAdvis) -> bool:
     primary = advis.primary_receiver_id
     return (
         batch.settings.republish_after_transient
         and primary is not None
+        and primary in _in_service(batch, envelope)
         and advis.expected.get(primary) is PendingState.TRANSIENT_ERROR
     )
 
 
-def _republish(batch: Batch, advis: KnownAdvis) -> None:
+def _republish(batch: Batch, envelope: MessageEnvelope, advis: KnownAdvis) -> None:
     """The primary may have kept nothing: publish again under the same BeskedId, and wait again, with a new clock, for
-    those who answered transient-error.
+    those who answered transient-error and are still there.
     """
     advis.round += 1
     order_publication(batch.ledger, advis)
+    in_service = _in_service(batch, envelope)
     for receiver_id, state in advis.expected.items():
-        if state is PendingState.TRANSIENT_ERROR:
+        if state is PendingState.TRANSIENT_ERROR and receiver_id in in_service:
             advis.expected[receiver_id] = PendingState.PENDING
             batch.ledger.change(
                 tables.expected_kvittering,
@@ -116,3 +118,8 @@ def _republish(batch: Batch, advis: KnownAdvis) -> None:
                 due_at=None,
             )
     batch.event(EventKind.REPUBLICATION_ORDERED, advis, round=advis.round)
+
+
+def _in_service(batch: Batch, envelope: MessageEnvelope) -> set[int]:
+    roster = batch.roster(envelope)
+    return {receiver.id for receiver in roster.receivers} if roster else set()

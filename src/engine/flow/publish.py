@@ -170,17 +170,21 @@ def _rows(ids: Sequence[int]) -> Any:
 
 
 def _start_clocks(conn: Connection, advis_ids: Sequence[int], now: datetime, due: datetime) -> None:
-    """A clock that runs is not started again; a kvittering that was quicker than this needs none."""
+    """A clock that runs is not started again; a kvittering that was quicker than this needs none; and a receiver that
+    is not monitored yet has no deadline.
+    """
     if not advis_ids:
         return
-    expected = tables.expected_kvittering
-    statement = (
-        update(expected)
-        .where(
-            expected.c.advis_id == bindparam("advis"),
-            expected.c.state == PendingState.PENDING.value,
-            expected.c.clock_from.is_(None),
-        )
-        .values(clock_from=now, due_at=due)
+    expected, receiver = tables.expected_kvittering, tables.receiver
+    later = select(receiver.c.id).where(receiver.c.monitored_from > now)
+    unmonitored = conn.execute(later).scalars().all()
+    is_to_start = (
+        expected.c.advis_id == bindparam("advis"),
+        expected.c.state == PendingState.PENDING.value,
+        expected.c.clock_from.is_(None),
     )
-    conn.execute(statement, [{"advis": advis_id} for advis_id in advis_ids])
+    parameters = [{"advis": advis_id} for advis_id in advis_ids]
+    if unmonitored:
+        without = update(expected).where(*is_to_start, expected.c.receiver_id.in_(unmonitored))
+        conn.execute(without.values(clock_from=now), parameters)
+    conn.execute(update(expected).where(*is_to_start).values(clock_from=now, due_at=due), parameters)

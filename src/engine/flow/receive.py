@@ -16,6 +16,7 @@ from engine.flow.copies import take_copy
 from engine.flow.outgoing import order_answer_to_stranger
 from engine.flow.reading import FhirMessage, Incoming, Trouble, read_delivery
 from engine.flow.receipts import record_receipt
+from engine.flow.switch_over import carry_out_due
 from engine.flow.taking import PutAside, Taking
 from engine.ports import Delivery, Finished
 from engine.store import tables
@@ -35,6 +36,7 @@ class Receive(Taking[Incoming]):
         return read_delivery(delivery, self._box)
 
     def record(self, ledger: Ledger, items: Sequence[Incoming], aside: PutAside) -> list[Finished]:
+        carry_out_due(ledger)  # the primary of receipt time is the one whose instant has come
         batch = Batch(ledger, items, aside, self._box, self._settings)
         return [_take(batch, item) for item in items]
 

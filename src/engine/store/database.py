@@ -85,6 +85,15 @@ class Database:
 
         return await asyncio.to_thread(transaction)
 
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a consistent view, in a thread; it takes no lock."""
+
+        def look() -> T:
+            with self.reading() as conn:
+                return work(conn)
+
+        return await asyncio.to_thread(look)
+
     def close(self) -> None:
         self.engine.dispose()
 

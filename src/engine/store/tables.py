@@ -62,6 +62,20 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 # --- the registry -----------------------------------------------------------------------------------------------
 
+
+def _agreement_columns() -> tuple[Column[Any], ...]:
+    """What a kommune has agreed about a system, whether it acknowledges or not."""
+    return (
+        Column("area", Text, nullable=False, server_default=""),  # forvaltningsområde
+        Column("agreed_by", Text, nullable=False, server_default=""),  # who agreed on its behalf
+        Column("agreement", String(16), nullable=False, server_default="kladde"),  # domain.registration
+        Column("agreement_dates", Text, nullable=False, server_default="{}"),  # JSON: state → ISO date
+        Column("certification", String(16), nullable=False, server_default="ukendt"),
+        Column("certified_on", String(10)),  # ISO date of that state
+        Column("connected_on", String(10)),  # ISO date; NULL: the day it was added
+    )
+
+
 kommune = Table(
     "kommune",
     metadata,
@@ -85,6 +99,13 @@ receiver = Table(
     Column("vendor_email", Text, nullable=False),
     Column("added_at", Instant, nullable=False),
     Column("removed_at", Instant),
+    *_agreement_columns(),
+    Column("only_kvittering", Boolean, nullable=False, server_default="0"),  # sends no other beskedtype
+    Column("monitored_from", Instant),  # NULL: from the first day; before it, no clock runs
+    Column("overview_enrolled", Boolean, nullable=False, server_default="0"),  # in Kvitteringsoverblik
+    Column("overview_emails", Text, nullable=False, server_default=""),  # its further addresses, with commas
+    Column("removed_by_force", Boolean, nullable=False, server_default="0"),  # though it owed a verdict
+    Column("version", Integer, nullable=False, server_default="1"),  # counts its changes
     UniqueConstraint("kommune_code", "id"),
     CheckConstraint("system_uuid = lower(system_uuid)", name="uuid_lower_case"),
     Index(
@@ -106,6 +127,8 @@ connection = Table(
     Column("primary_receiver_id", Id, nullable=False),
     Column("contact_email", Text, nullable=False),
     Column("connected_at", Instant, nullable=False),
+    Column("contact_note", Text, nullable=False, server_default=""),  # supplementary channels
+    Column("version", Integer, nullable=False, server_default="1"),
     ForeignKeyConstraint(
         ["kommune_code", "primary_receiver_id"],
         ["receiver.kommune_code", "receiver.id"],
@@ -129,6 +152,154 @@ role_grant = Table(
     Column("kommune_code", String(4), primary_key=True, server_default=""),  # only for the role kommune
     Column("granted_at", Instant, nullable=False),
     Column("granted_by", Text, nullable=False),
+)
+
+# Systems that receive without acknowledging: known for information only, never asked and never watched.
+noted_receiver = Table(
+    "noted_receiver",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kommune_code", ForeignKey("kommune.code"), nullable=False, index=True),
+    Column("system_uuid", String(36)),
+    Column("name", Text, nullable=False),
+    Column("vendor", Text, nullable=False),
+    Column("vendor_email", Text, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+    *_agreement_columns(),
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint("system_uuid = lower(system_uuid)", name="uuid_lower_case"),
+)
+
+# At `at` the second receiver becomes primary instead of the first. Triggers (in the migration) hold the same.
+switchover = Table(
+    "switchover",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kommune_code", ForeignKey("kommune.code"), nullable=False),
+    Column("from_receiver_id", Id, nullable=False),
+    Column("to_receiver_id", Id, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # domain.switchover.SwitchoverState
+    Column("planned_at", Instant, nullable=False),
+    Column("planned_by", Text, nullable=False),
+    Column("carried_out_at", Instant),
+    Column("undoes_id", Id),  # the switchover that this one takes back
+    Column("version", Integer, nullable=False, server_default="1"),
+    ForeignKeyConstraint(
+        ["kommune_code", "from_receiver_id"],
+        ["receiver.kommune_code", "receiver.id"],
+        name="fk_switchover_from",
+    ),
+    ForeignKeyConstraint(
+        ["kommune_code", "to_receiver_id"], ["receiver.kommune_code", "receiver.id"], name="fk_switchover_to"
+    ),
+    ForeignKeyConstraint(["undoes_id"], ["switchover.id"], name="fk_switchover_undoes"),
+    CheckConstraint("from_receiver_id <> to_receiver_id", name="two_receivers"),
+    CheckConstraint("(state = 'done') = (carried_out_at IS NOT NULL)", name="done_has_its_time"),
+    Index("ix_switchover_kommune_code", "kommune_code"),
+    Index(
+        "uq_switchover_undone_once",
+        "undoes_id",
+        unique=True,
+        sqlite_where=text("state <> 'cancelled'"),
+        postgresql_where=text("state <> 'cancelled'"),
+    ),
+    Index(
+        "uq_switchover_planned",
+        "kommune_code",
+        unique=True,
+        sqlite_where=text("state = 'planned'"),
+        postgresql_where=text("state = 'planned'"),
+    ),
+    Index(
+        "ix_switchover_due",
+        "at",
+        sqlite_where=text("state = 'planned'"),
+        postgresql_where=text("state = 'planned'"),
+    ),
+)
+
+# One carrying-out of a procedure of the handbook, for one system or switchover of a kommune.
+procedure = Table(
+    "procedure",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kommune_code", ForeignKey("kommune.code"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),  # its id in data/procedures.toml
+    Column("subject", Text, nullable=False),  # what it is about, as people call it
+    Column("receiver_id", ForeignKey("receiver.id")),
+    Column("noted_receiver_id", ForeignKey("noted_receiver.id")),
+    Column("switchover_id", ForeignKey("switchover.id")),
+    Column("started_at", Instant, nullable=False),
+    Column("started_by", Text, nullable=False),
+)
+
+# A step without a row is open: a procedure's text can gain steps.
+procedure_step = Table(
+    "procedure_step",
+    metadata,
+    Column("procedure_id", ForeignKey("procedure.id"), primary_key=True),
+    Column("step", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),  # domain.procedure.StepState
+    Column("person", Text, nullable=False),  # who did it
+    Column("on_date", String(10), nullable=False),  # ISO date on which it was done
+    Column("note", Text, nullable=False),
+    Column("set_at", Instant, nullable=False),
+    Column("set_by", Text, nullable=False),  # who said so
+    Column("version", Integer, nullable=False, server_default="1"),
+)
+
+# An anmodning: what a kommune's own administrator asks to be done.
+request = Table(
+    "request",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kommune_code", ForeignKey("kommune.code"), nullable=False),
+    Column("kind", String(16), nullable=False),  # 3.1, 3.2 or 3.3
+    Column("fields", Text, nullable=False),  # JSON: the handbook's fields
+    Column("state", String(16), nullable=False),  # domain.procedure.RequestState
+    Column("handed_in_at", Instant, nullable=False),
+    Column("handed_in_by", Text, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", Text),
+    Column("reason", Text),
+    Column("procedure_id", ForeignKey("procedure.id")),
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint("(state = 'handed-in') = (decided_at IS NULL)", name="decided_has_its_time"),
+    CheckConstraint("state <> 'returned' OR reason <> ''", name="returned_with_a_reason"),
+    Index("ix_request_kommune_code_state", "kommune_code", "state"),
+)
+
+# What the registry does not know of a kommune's template: typed in, with who and when.
+typed_field = Table(
+    "typed_field",
+    metadata,
+    Column("kommune_code", ForeignKey("kommune.code"), primary_key=True),
+    Column("sheet_row", String(32), primary_key=True),  # kommune, receiver:<id> or noted:<id>
+    Column("field", String(32), primary_key=True),  # domain.template.TypedField
+    Column("value", Text, nullable=False),
+    Column("typed_at", Instant, nullable=False),
+    Column("typed_by", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+)
+
+# Every change that a person made, chained by hash; the database refuses to change or cut the chain.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),  # domain.audit.Action
+    Column("kommune_code", String(4), index=True),
+    Column("subject", Text, nullable=False),  # what was changed: "receiver:7"
+    Column("before", Text),  # JSON object
+    Column("after", Text),
+    Column("reason", Text),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ix_audit_subject", "subject"),
 )
 
 # --- what comes in and what becomes of it -------------------------------------------------------------------------
@@ -386,6 +557,14 @@ event = Table(
     Column("kommune_code", String(4)),
     Column("data", Text, nullable=False),  # JSON object; never personal data
     Index("ix_event_advis_id", "advis_id"),
+    # What happened to a kommune, and to none of its adviser alone.
+    Index(
+        "ix_event_of_kommune",
+        "kommune_code",
+        "at",
+        sqlite_where=text("advis_id IS NULL"),
+        postgresql_where=text("advis_id IS NULL"),
+    ),
     Index(
         "ix_event_severity",
         "severity",
