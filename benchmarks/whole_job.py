@@ -29,7 +29,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import event
 
 from engine.clock import SystemClock
-from engine.desk.administer import ConnectKommune, NewReceiver, add_receiver, connect_kommune
+from engine.desk.act import Act
 from engine.domain.ids import Cvr
 from engine.home import Home
 from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryVansOutbox
@@ -38,6 +38,7 @@ from engine.settings import Settings
 from engine.simulation.builders import an_acknowledgement, an_advis
 from engine.simulation.envelopes import Correspondence, hn_envelope, kvittering_besked
 from engine.simulation.messages import HnSpec, ack_bytes, hn_bytes
+from engine.simulation.registered import connect_roster
 from engine.simulation.roster import SimKommune, demo_roster
 from engine.store.database import Database
 
@@ -101,23 +102,9 @@ def cvrs(home: Home, kommuner: Sequence[SimKommune]) -> list[Cvr]:
 def a_home(folder: Path, kommuner: Sequence[SimKommune]) -> Home:
     home = Home.create(folder, SystemClock(), "bench")
     db = Database.sqlite(home.database_file)
-    now = datetime.now(UTC)
     with db.writing() as tx:
-        for kommune in kommuner:
-            first, *others = (
-                NewReceiver(name=r.name, uuid=r.uuid, vendor=r.vendor, vendor_email=r.vendor_email)
-                for r in kommune.receivers[:RECEIVERS]
-            )
-            order = ConnectKommune(
-                code=kommune.code,
-                gln=kommune.gln,
-                sor=kommune.sor,
-                contact_email=kommune.contact_email,
-                primary=first,
-            )
-            connect_kommune(tx, now, "bench", order)
-            for receiver in others:
-                add_receiver(tx, now, "bench", kommune.code, receiver)
+        roster = [replace(kommune, receivers=kommune.receivers[:RECEIVERS]) for kommune in kommuner]
+        connect_roster(Act(tx, datetime.now(UTC), "bench"), roster)
     db.close()
     return home
 

@@ -23,6 +23,7 @@ from engine.home import (
 )
 from engine.settings import Settings
 from engine.store import database
+from engine.store.revisions import newest_revision
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -55,7 +56,7 @@ def test_create_makes_all_that_a_home_has(tmp_path: Path) -> None:
     assert query(home, "SELECT identity, role, granted_at FROM role_grant") == [
         ("mette", "administrator", microseconds)
     ]
-    sequences = {"advis", "payload", "envelope_in", "envelope_out", "kvittering"}
+    sequences = {"advis", "audit", "payload", "envelope_in", "envelope_out", "kvittering"}
     assert query(home, "SELECT name, next_id FROM id_sequence ORDER BY name") == [
         (name, 1) for name in sorted(sequences)
     ]
@@ -154,8 +155,8 @@ def test_upgrade_brings_an_older_database_up_to_date(new_home: Home) -> None:
     new_home.database_file.unlink()
     database.Database.sqlite(new_home.database_file).close()
     sqlite3.connect(new_home.database_file).close()
-    assert upgrade_home(new_home.path) == ("0000", "0001")
-    assert upgrade_home(new_home.path) == ("0001", "0001")
+    assert upgrade_home(new_home.path) == ("0000", newest_revision())
+    assert upgrade_home(new_home.path) == (newest_revision(), newest_revision())
     Home.open(new_home.path)
 
 

@@ -40,8 +40,8 @@ class HomeEngine:
         return self._settings.beskedtype_medcomkvittering
 
     def connect(self, roster: Sequence[SimKommune]) -> None:
-        with self._office.administering() as tx:
-            connect_roster(tx, SystemClock().now(), self._office.identity, roster)
+        with self._office.administering() as act:
+            connect_roster(act, roster)
 
     def start(self) -> None:
         self._held.enter_context(engine_lock(self.home))

@@ -68,6 +68,11 @@ class Home:
         """A receiver's own mailbox."""
         return self.dueslag / system_uuid
 
+    def make_dueslag(self, *system_uuids: str) -> None:
+        """Make receivers' mailboxes at once, so that they can begin to look into them."""
+        for system_uuid in system_uuids:
+            self.dueslag_of(system_uuid).mkdir(exist_ok=True)
+
     @property
     def afsend(self) -> Path:
         return self.path / "beskedfordeler" / "afsend"

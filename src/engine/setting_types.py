@@ -1,7 +1,7 @@
 """The kinds of values that settings have: each check says in Danish what it expects."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -72,6 +72,19 @@ def _sender_fields(value: object) -> tuple[object, ...]:
     return fields
 
 
+def _day(value: object) -> str:
+    try:
+        return date.fromisoformat(str(value).strip()).isoformat()
+    except ValueError as error:
+        raise ValueError('skal være en dato, skrevet som "2026-01-31"') from error
+
+
+def _line(value: object) -> str:
+    if not isinstance(value, str) or len(value) > 300 or not value.isprintable():
+        raise ValueError("skal være tekst på én linje, højst 300 tegn")
+    return value.strip()
+
+
 _PRINTED = PlainSerializer(duration_text, return_type=str)
 Uuid = Annotated[str, BeforeValidator(_uuid)]
 ShortTime = Annotated[timedelta, _duration(10 * MILLISECOND, MINUTE), _PRINTED]
@@ -79,3 +92,5 @@ LongTime = Annotated[timedelta, _duration(SECOND, 7 * DAY), _PRINTED]
 Batch = Annotated[int, _whole(1, 2_000)]
 Bytes = Annotated[int, _whole(10_000, 100_000_000)]
 SenderFields = Annotated[tuple[SenderField, ...], BeforeValidator(_sender_fields)]
+Day = Annotated[str, BeforeValidator(_day)]
+Line = Annotated[str, BeforeValidator(_line)]

@@ -34,6 +34,8 @@ from engine.setting_types import (
     MINUTE,
     Batch,
     Bytes,
+    Day,
+    Line,
     LongTime,
     SenderFields,
     ShortTime,
@@ -108,6 +110,41 @@ class KuvertSettings(_Section):
     )
 
 
+class SwitchoverSettings(_Section):
+    """Omlægning af det primære modtagersystem."""
+
+    undo: LongTime = Field(
+        default=24 * HOUR, description="Så længe efter en omlægning kan den fortrydes med en ny tilbage."
+    )
+
+
+class PartiesSettings(_Section):
+    """Hvem der er hvem, som det står i skabelonen og i tekster til leverandører, og hvornår det var rigtigt."""
+
+    supplier: Line = Field(default="MultiMed", description="Leverandøren af Sundhedsagenten.")
+    supplier_email: Line = Field(default="hotline@multimed.dk", description="Hotlinens e-mailadresse.")
+    supplier_phone: Line = Field(default="(+45) 7572 5475", description="Hotlinens vagtnummer.")
+    supplier_as_of: Day = Field(default="2026-01-01", description="Leverandøren er rigtig pr. denne dato.")
+    beskedfordeler: Line = Field(default="KMD", description="Den, der driver Beskedfordeleren.")
+    beskedfordeler_as_of: Day = Field(default="2026-01-01", description="Og det er rigtigt pr. denne dato.")
+    medcom_email: Line = Field(default="certificering@medcom.dk", description="MedComs certificering.")
+    medcom_url: Line = Field(
+        default="https://medcom.dk/standarder/test-og-certificering/",
+        description="Vejledning om certificering.",
+    )
+    medcom_as_of: Day = Field(default="2026-01-01", description="MedComs adresser er rigtige pr. denne dato.")
+    kombit_email: Line = Field(default="fki@kombit.dk", description="KOMBITs postkasse for infrastrukturen.")
+    kombit_product_owner: Line = Field(
+        default="", description="Navnet på KOMBITs produktejer. Tomt: skabelonen viser ingen."
+    )
+    kombit_as_of: Day = Field(
+        default="2026-01-01", description="KOMBITs oplysninger er rigtige pr. denne dato."
+    )
+    driftstatus_url: Line = Field(
+        default="https://driftstatus.kombit.dk/", description="Siden, hvor driftsinformation abonneres."
+    )
+
+
 class EngineSettings(_Section):
     """Motoren."""
 
@@ -172,6 +209,8 @@ class Settings(BaseSettings):
     publish: PublishSettings = PublishSettings()
     kvittering: KvitteringSettings = KvitteringSettings()
     kuvert: KuvertSettings = KuvertSettings()
+    switchover: SwitchoverSettings = SwitchoverSettings()
+    parties: PartiesSettings = PartiesSettings()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()
 

@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert
 
-from engine.desk.administer import ConnectKommune, NewReceiver, add_receiver, connect_kommune
+from engine.desk.act import Act
+from engine.desk.facts import GivenFacts
+from engine.desk.kommuner import ConnectKommune, connect_kommune
+from engine.desk.receivers import add_receiver
 from engine.domain.events import EventKind
 from engine.simulation.made_up import made_up_gln
 from engine.store import tables
@@ -24,18 +27,25 @@ def uuid(number: int) -> str:
     return str(UUID(int=0xABCDEF00 + number, version=4))
 
 
-def a_receiver(number: int = 1, **changes: str) -> NewReceiver:
-    given = {
+def an_act(tx: Tx, now: datetime = NOON, actor: str = "mette") -> Act:
+    return Act(tx, now, actor)
+
+
+def a_receiver(number: int = 1, **changes: Any) -> GivenFacts:
+    given: dict[str, Any] = {
         "name": f"System {number}",
         "uuid": uuid(number),
         "vendor": "Leverandør",
         "vendor_email": "drift@v.example",
+        "area": "Sundhed og omsorg",
+        "agreed_by": "Områdechefen",
+        "only_kvittering": True,
     }
-    return NewReceiver(**(given | changes))
+    return GivenFacts(**(given | changes))
 
 
 def a_kommune(code: str = AARHUS, **changes: Any) -> ConnectKommune:
-    given = {
+    given: dict[str, Any] = {
         "gln": made_up_gln(int(code) if code.isdigit() else 1),
         "sor": "325421000016001",
         "contact_email": "advis@k.example",
@@ -45,10 +55,9 @@ def a_kommune(code: str = AARHUS, **changes: Any) -> ConnectKommune:
 
 def connect(tx: Tx, code: str = AARHUS, others: int = 1, now: datetime = NOON) -> list[int]:
     """A connected kommune with `others` receivers beside the primary; the receivers' ids, the primary's first."""
-    ids = [connect_kommune(tx, now, "test", a_kommune(code)).receiver_id]
-    return ids + [
-        add_receiver(tx, now, "test", code, a_receiver(number)).receiver_id for number in range(2, 2 + others)
-    ]
+    act = an_act(tx, now, "test")
+    ids = [connect_kommune(act, a_kommune(code)).receiver_id]
+    return ids + [add_receiver(act, code, a_receiver(number)).receiver_id for number in range(2, 2 + others)]
 
 
 def an_advis(tx: Tx, kommune: str | None = AARHUS, receivers: list[int] | None = None, **changes: Any) -> int:

@@ -4,7 +4,7 @@ import pwd
 import pytest
 from sqlalchemy import delete, insert
 
-from engine.desk.access import READERS, Role, caller_identity, require, roles_of
+from engine.desk.access import READERS, Role, caller_identity, caller_of, require
 from engine.desk.office import Office
 from engine.errors import AccessError
 from engine.home import Home
@@ -70,7 +70,7 @@ def test_a_kommune_does_not_read_of_all_kommuner(new_home: Home, db: Database) -
 def test_a_role_of_a_later_version_gives_nothing(db: Database) -> None:
     grant(db, "rita", "overseer")
     with db.reading() as conn:
-        assert roles_of(conn, "rita") == frozenset()
+        assert caller_of(conn, "rita").roles == frozenset()
         with pytest.raises(AccessError):
             require(conn, "rita", *READERS)
 
@@ -84,7 +84,7 @@ def test_a_home_without_administrator_says_so(db: Database) -> None:
 
 def test_what_is_refused_is_not_written(new_home: Home, db: Database) -> None:
     grant(db, "rita", "hotline")
-    with Office(new_home, "rita") as office, pytest.raises(AccessError), office.administering() as tx:
-        tx.conn.execute(delete(role_grant))
+    with Office(new_home, "rita") as office, pytest.raises(AccessError), office.administering() as act:
+        act.conn.execute(delete(role_grant))
     with db.reading() as conn:
-        assert roles_of(conn, "rita") == {Role.HOTLINE}
+        assert caller_of(conn, "rita").roles == {Role.HOTLINE}

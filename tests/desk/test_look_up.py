@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from engine import local_time
 from engine.commands.output import plain
-from engine.desk import local_time
-from engine.desk.local_time import clock_text, from_local, local_text
 from engine.desk.look_up import AdvisFilter, AdvisState, list_advis, show_advis, trace_advis
 from engine.domain.advis import AdvisCode
 from engine.domain.events import EventKind, Level
 from engine.errors import NotFoundError
+from engine.local_time import clock_text, from_local, local_text
 from engine.store.database import Database
 from tests.desk.builders import (
     AARHUS,

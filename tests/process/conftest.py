@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
-from engine.desk.administer import ConnectKommune, NewReceiver, add_receiver, connect_kommune
+from engine.desk.act import Act
+from engine.desk.facts import GivenFacts
+from engine.desk.kommuner import ConnectKommune, connect_kommune
+from engine.desk.receivers import add_receiver
 from engine.home import Home
 from engine.store.database import Database
 from tests.process.outside import KOMMUNE, RECEIVERS, Outside
@@ -14,17 +17,25 @@ from tests.process.outside import KOMMUNE, RECEIVERS, Outside
 def outside(tmp_path: Path) -> Outside:
     home = Home.create(tmp_path / "home", SystemClock(), "test")
     db = Database.sqlite(home.database_file)
-    now = datetime.now(UTC)
     first, *others = (
-        NewReceiver(name=f"System {n}", uuid=u, vendor="V", vendor_email="v@v.example")
+        GivenFacts(
+            name=f"System {n}",
+            uuid=u,
+            vendor="V",
+            vendor_email="v@v.example",
+            area="Omsorg",
+            agreed_by="Mette",
+            only_kvittering=True,
+        )
         for n, u in enumerate(RECEIVERS)
     )
     with db.writing() as tx:
+        act = Act(tx, datetime.now(UTC), "test")
         order = ConnectKommune(
             code="0101", gln=KOMMUNE.gln, sor=KOMMUNE.sor, contact_email="k@k.example", primary=first
         )
-        connect_kommune(tx, now, "test", order)
+        connect_kommune(act, order)
         for receiver in others:
-            add_receiver(tx, now, "test", "0101", receiver)
+            add_receiver(act, "0101", receiver)
     db.close()
     return Outside(home)

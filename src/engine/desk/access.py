@@ -2,23 +2,45 @@
 
 import os
 import pwd
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
 from engine.errors import AccessError
-from engine.store.tables import role_grant
+from engine.store.tables import kommune, role_grant
 
 
 class Role(StrEnum):
     HOTLINE = "hotline"  # monitors, traces
-    ADMINISTRATOR = "administrator"  # also receivers and kommuner
+    ADMINISTRATOR = "administrator"  # also receivers, kommuner, template, roles
     AUDITOR = "auditor"  # reads everything, changes nothing
-    KOMMUNE = "kommune"  # reads its own kommune
+    KOMMUNE = "kommune"  # its own kommune: reads, fills in, asks
 
 
 READERS = (Role.HOTLINE, Role.ADMINISTRATOR, Role.AUDITOR)
 """Those who may read of all kommuner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, with the roles that were granted to them; `kommuner` are those of the role kommune."""
+
+    identity: str
+    roles: frozenset[Role]
+    kommuner: frozenset[str]
+
+    @property
+    def reads_all(self) -> bool:
+        return not self.roles.isdisjoint(READERS)
+
+    def may_read(self, code: str) -> bool:
+        return self.reads_all or code in self.kommuner
+
+    def may_fill_in(self, code: str) -> bool:
+        """Whether the caller may fill in this kommune's template, checklists and contact point."""
+        return Role.ADMINISTRATOR in self.roles or code in self.kommuner
 
 
 def caller_identity() -> str:
@@ -30,22 +52,52 @@ def caller_identity() -> str:
         return f"uid:{uid}"
 
 
-def roles_of(conn: Connection, identity: str) -> frozenset[Role]:
-    """The roles that were granted to `identity`."""
-    found = conn.execute(select(role_grant.c.role).where(role_grant.c.identity == identity)).scalars()
-    return frozenset(Role(role) for role in found if role in set(Role))
+def caller_of(conn: Connection, identity: str) -> Caller:
+    """The roles of `identity`; none is a caller without access."""
+    rows = conn.execute(
+        select(role_grant.c.role, role_grant.c.kommune_code).where(role_grant.c.identity == identity)
+    ).all()
+    return Caller(
+        identity,
+        frozenset(Role(row.role) for row in rows if row.role in set(Role)),
+        frozenset(row.kommune_code for row in rows if row.role == Role.KOMMUNE),
+    )
 
 
-def require(conn: Connection, identity: str, *roles: Role) -> None:
-    """AccessError unless `identity` has one of `roles`; it says what is lacking and who can grant it."""
-    held = roles_of(conn, identity)
-    if held & set(roles):
+def require(conn: Connection, identity: str, *roles: Role) -> Caller:
+    """The caller; AccessError unless they have one of `roles`. It says what is lacking and who can grant it."""
+    caller = caller_of(conn, identity)
+    if caller.roles.isdisjoint(roles):
+        raise AccessError(_refusal(conn, caller, _either(roles)))
+    return caller
+
+
+def require_kommune(conn: Connection, caller: Caller, code: str, *, to_fill_in: bool) -> None:
+    """AccessError unless the caller may read, or fill in, what is this kommune's own."""
+    if caller.may_fill_in(code) if to_fill_in else caller.may_read(code):
         return
-    needed = " eller ".join(roles)
-    has = f"har kun rollen {', '.join(sorted(held))}" if held else "har ingen rolle"
+    others = (Role.ADMINISTRATOR,) if to_fill_in else READERS
+    needed = f"{_either(others)}, eller rollen kommune for {code}"
+    raise AccessError(_refusal(conn, caller, needed))
+
+
+def _refusal(conn: Connection, caller: Caller, needed: str) -> str:
     query = select(role_grant.c.identity).where(role_grant.c.role == Role.ADMINISTRATOR).distinct()
     administrators = ", ".join(sorted(conn.execute(query).scalars())) or "ingen"
-    raise AccessError(
-        f"Brugeren {identity} {has} i denne hjemmemappe; det kræver rollen {needed}. "
+    return (
+        f"Brugeren {caller.identity} {_held(conn, caller)} i denne hjemmemappe; det kræver rollen {needed}. "
         f"En administrator kan give den (her: {administrators})."
     )
+
+
+def _either(roles: Sequence[Role]) -> str:
+    *others, last = roles
+    return f"{', '.join(others)} eller {last}" if others else str(last)
+
+
+def _held(conn: Connection, caller: Caller) -> str:
+    if not caller.roles:
+        return "har ingen rolle"
+    names = conn.execute(select(kommune.c.name).where(kommune.c.code.in_(caller.kommuner))).scalars()
+    of_kommuner = f" for {', '.join(sorted(names))}" if caller.kommuner else ""
+    return f"har kun rollen {', '.join(sorted(caller.roles))}{of_kommuner}"

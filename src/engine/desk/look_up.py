@@ -1,7 +1,7 @@
 """Looking up adviser: lists, one in full, and the trace of one. Nothing personal comes out."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal_column, or_, select
 
-from engine.desk.local_time import clock_text, local_text
 from engine.desk.registry import find_kommune
 from engine.domain.advis import AdvisCode
 from engine.domain.events import Event, EventKind, Level
 from engine.errors import NotFoundError
+from engine.local_time import clock_text, local_text, planned_text
 from engine.store import tables
 
 _MOST_IN_A_LIST = 500  # ids in one IN (…): far below what a database takes
@@ -146,26 +146,30 @@ class TraceLine:
     sentence: str
 
 
-def list_advis(conn: Connection, wanted: AdvisFilter) -> list[AdvisView]:
-    """The newest adviser first."""
-    query = _adviser().where(*_conditions(conn, wanted))
+def list_advis(
+    conn: Connection, wanted: AdvisFilter, *, only: Collection[str] | None = None
+) -> list[AdvisView]:
+    """The newest adviser first; `only` of these kommuner (by code)."""
+    query = _adviser(only).where(*_conditions(conn, wanted))
     # The ids follow the times of receipt; the database has an index for the times.
     query = query.order_by(tables.advis.c.received_at.desc(), tables.advis.c.id.desc()).limit(wanted.limit)
     return _views(conn, query)
 
 
-def show_advis(conn: Connection, ref: str) -> AdvisView:
-    """The one advis with this internal id, MessageHeader.id or BeskedId, in any case of letters."""
+def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = None) -> AdvisView:
+    """The one advis with this internal id, MessageHeader.id or BeskedId, in any case of letters; `only` of these
+    kommuner: an advis of another one is as unknown as one that never was.
+    """
     advis = tables.advis
     ref = ref.strip()
     if ref.isascii() and ref.isdigit() and len(ref) <= 18:
-        found = _views(conn, _adviser().where(advis.c.id == int(ref)))
+        found = _views(conn, _adviser(only).where(advis.c.id == int(ref)))
         if found:
             return found[0]
     lower = ref.lower()
     found = _views(
         conn,
-        _adviser()
+        _adviser(only)
         .where(or_(advis.c.message_id.in_({ref, lower, ref.upper()}), advis.c.besked_id == lower))
         .order_by(advis.c.id)
         .limit(20),
@@ -180,15 +184,47 @@ def show_advis(conn: Connection, ref: str) -> AdvisView:
             raise NotFoundError(f"Flere adviser har {ref}. Brug nummeret på et af dem:\n{candidates}")
 
 
-def trace_advis(conn: Connection, ref: str) -> list[TraceLine]:
-    """Everything that happened to one advis, in order."""
-    event = tables.event
-    rows = conn.execute(
-        select(event.c.at, event.c.kind, event.c.actor, event.c.severity, event.c.data)
-        .where(event.c.advis_id == show_advis(conn, ref).id)
-        .order_by(event.c.id)
+def trace_advis(conn: Connection, ref: str, *, only: Collection[str] | None = None) -> list[TraceLine]:
+    """Everything that happened to one advis, in order, with what happened to its kommune meanwhile."""
+    event, view = tables.event, show_advis(conn, ref, only=only)
+    columns = (event.c.id, event.c.at, event.c.kind, event.c.actor, event.c.severity, event.c.data)
+    own = select(*columns).where(event.c.advis_id == view.id)
+    rows = list(conn.execute(own))
+    if view.kommune is not None and view.state is not AdvisState.REFUSED:
+        # What was changed while the advis was under way touched it: who was asked, and who answers.
+        touched = select(*columns).where(
+            event.c.kommune_code == view.kommune,
+            event.c.advis_id.is_(None),
+            event.c.kind.in_(_OF_KOMMUNE),
+            event.c.id > min((row.id for row in rows), default=0),
+        )
+        under_way_until = _under_way_until(view)
+        if under_way_until is not None:
+            touched = touched.where(event.c.at <= under_way_until)
+        rows += conn.execute(touched)
+    lines = sorted(rows, key=lambda row: row.id)
+    return [trace_line(row.at, row.kind, row.actor, row.severity, row.data) for row in lines]
+
+
+_OF_KOMMUNE = [
+    kind.value
+    for kind in (
+        EventKind.RECEIVER_ADDED,
+        EventKind.RECEIVER_REMOVED,
+        EventKind.SWITCHOVER_PLANNED,
+        EventKind.SWITCHOVER_CHANGED,
+        EventKind.SWITCHOVER_CANCELLED,
+        EventKind.SWITCHOVER_CARRIED_OUT,
     )
-    return [trace_line(**row._mapping) for row in rows]  # noqa: SLF001 - the public way to a mapping
+]
+
+
+def _under_way_until(view: AdvisView) -> datetime | None:
+    """When the last kvittering and the verdict had come; None while something is waited for."""
+    settled = [receiver.settled_at for receiver in view.receivers]
+    if view.verdict_at is None or None in settled:
+        return None
+    return max([view.verdict_at, *(at for at in settled if at is not None)])
 
 
 def trace_line(at: datetime, kind: str, actor: str, severity: str, data: str) -> TraceLine:
@@ -214,12 +250,13 @@ def state_column() -> ColumnElement[str]:
     )
 
 
-def _adviser() -> Select[Any]:
+def _adviser(only: Collection[str] | None) -> Select[Any]:
     advis, kommune = tables.advis, tables.kommune
     columns = (column for column in advis.c if column.name not in _NOT_SHOWN)
-    return select(*columns, kommune.c.name.label("kommune_name"), state_column().label("state")).outerjoin(
+    query = select(*columns, kommune.c.name.label("kommune_name"), state_column().label("state")).outerjoin(
         kommune, kommune.c.code == advis.c.kommune_code
     )
+    return query if only is None else query.where(advis.c.kommune_code.in_(only))
 
 
 # Sealed, or of no use to a reader; the CPR hash finds people and is nobody's to see.
@@ -365,6 +402,11 @@ def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
 
 
 def _told(name: str, value: object, at: datetime) -> object:
-    if name not in {"due", "next"} or not isinstance(value, str):
+    if not isinstance(value, str) or name not in _INSTANTS:
         return value
-    return clock_text(datetime.fromisoformat(value), at)
+    moment = datetime.fromisoformat(value)
+    return clock_text(moment, at) if name in {"due", "next"} else planned_text(moment)
+
+
+_INSTANTS = {"due", "next", "at", "before"}
+"""Names in an event's data that hold instants."""

@@ -2,37 +2,76 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection
 
-from engine.desk.access import READERS, Role, caller_identity, require
+from engine.clock import Clock, SystemClock
+from engine.desk.access import READERS, Caller, Role, caller_identity, require, require_kommune
+from engine.desk.act import Act, open_act
+from engine.desk.registry import KommuneName, find_kommune
 from engine.home import Home
-from engine.store.database import Database, Tx
+from engine.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A consistent view for somebody who may see all kommuner, or some."""
+
+    conn: Connection
+    caller: Caller
+
+    @property
+    def only(self) -> frozenset[str] | None:
+        """The codes of the kommuner that the caller may see; None: all."""
+        return None if self.caller.reads_all else self.caller.kommuner
+
+    def kommune(self, text: str) -> KommuneName:
+        """The kommune that `text` names; AccessError where it is not the caller's to see."""
+        found = find_kommune(self.conn, text)
+        require_kommune(self.conn, self.caller, found.code, to_fill_in=False)
+        return found
 
 
 class Office:
     """A home's database as its people use it. Use as a context manager, or call `close`."""
 
-    def __init__(self, home: Home, identity: str | None = None) -> None:
+    def __init__(self, home: Home, identity: str | None = None, clock: Clock | None = None) -> None:
         self.home = home
         self.identity = identity or caller_identity()
+        self.clock = clock or SystemClock()
         self._db = Database.sqlite(home.database_file)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A consistent view, for those who may read."""
+    def reading(self, *roles: Role) -> Iterator[Connection]:
+        """A consistent view, for those who may read of all kommuner, or for the given roles alone."""
         with self._db.reading() as conn:
-            require(conn, self.identity, *READERS)
+            require(conn, self.identity, *(roles or READERS))
             yield conn
 
     @contextmanager
-    def administering(self) -> Iterator[Tx]:
-        """A write transaction, for administrators; committed at the end of the block."""
+    def visiting(self) -> Iterator[Visit]:
+        """A consistent view, for everybody with a role; the view says what of it is theirs."""
+        with self._db.reading() as conn:
+            yield Visit(conn, require(conn, self.identity, *Role))
+
+    @contextmanager
+    def administering(self) -> Iterator[Act]:
+        """A change by an administrator; committed at the end of the block."""
         with self._db.writing() as tx:
             require(tx.conn, self.identity, Role.ADMINISTRATOR)
-            yield tx
+            yield open_act(tx, self.clock.now(), self.identity)
+
+    @contextmanager
+    def filling_in(self, kommune: str) -> Iterator[tuple[Act, KommuneName]]:
+        """A change of what is a kommune's own, by its own people or an administrator."""
+        with self._db.writing() as tx:
+            caller = require(tx.conn, self.identity, *Role)
+            found = find_kommune(tx.conn, kommune)
+            require_kommune(tx.conn, caller, found.code, to_fill_in=True)
+            yield open_act(tx, self.clock.now(), self.identity), found
 
     def close(self) -> None:
         self._db.close()

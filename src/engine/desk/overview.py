@@ -1,5 +1,6 @@
 """How it goes: what is waited for, and the state of the whole."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, literal_column, select
 
 from engine.desk.look_up import TraceLine, trace_line
-from engine.desk.registry import find_kommune
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.events import EventKind
 from engine.settings import Settings
@@ -37,6 +37,7 @@ class PendingLine:
     due_at: datetime | None
     seconds_left: int | None  # negative when overdue
     overdue: bool
+    monitored: bool  # False: published, but the receiver is not monitored yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,13 @@ class Status:
     alarms: tuple[Alarm, ...]  # the latest of them
 
 
-def list_pending(conn: Connection, now: datetime, *, kommune: str | None = None) -> list[PendingLine]:
+def list_pending(
+    conn: Connection, now: datetime, *, only: Collection[str] | None = None
+) -> list[PendingLine]:
     """Kvitteringer that have not come, the most urgent first; those without a running clock last."""
-    code = None if kommune is None else find_kommune(conn, kommune).code
     due_at = tables.expected_kvittering.c.due_at
-    running = _pending(code).where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id)
-    not_running = _pending(code).where(due_at.is_(None)).order_by(tables.advis.c.id)
+    running = _pending(only).where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id)
+    not_running = _pending(only).where(due_at.is_(None)).order_by(tables.advis.c.id)
     return [_pending_line(row, now) for query in (running, not_running) for row in conn.execute(query)]
 
 
@@ -149,7 +151,7 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
     )
 
 
-def _pending(code: str | None) -> Select[Any]:
+def _pending(only: Collection[str] | None) -> Select[Any]:
     expected, advis, receiver = tables.expected_kvittering, tables.advis, tables.receiver
     query = (
         select(
@@ -163,6 +165,7 @@ def _pending(code: str | None) -> Select[Any]:
             advis.c.message_id,
             advis.c.received_at,
             expected.c.due_at,
+            expected.c.clock_from,
         )
         .select_from(expected)
         .join(advis, advis.c.id == expected.c.advis_id)
@@ -170,7 +173,7 @@ def _pending(code: str | None) -> Select[Any]:
         .join(tables.kommune, tables.kommune.c.code == advis.c.kommune_code)
         .where(expected.c.state == _PENDING)
     )
-    return query if code is None else query.where(advis.c.kommune_code == code)
+    return query if only is None else query.where(advis.c.kommune_code.in_(only))
 
 
 def _pending_line(row: Any, now: datetime) -> PendingLine:
@@ -188,6 +191,7 @@ def _pending_line(row: Any, now: datetime) -> PendingLine:
         row.due_at,
         left,
         left is not None and left < 0,
+        row.due_at is not None or row.clock_from is None,
     )
 
 

@@ -1,6 +1,7 @@
 """Looking up kommuner and their receivers."""
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,6 +58,8 @@ class KommuneView:
     connected: bool
     connected_at: datetime | None
     contact_email: str | None
+    contact_note: str | None
+    version: int | None  # of the connection: its address and contact point
     gln: str | None
     sor: str | None
     receivers: tuple[ReceiverLine, ...]
@@ -65,12 +68,14 @@ class KommuneView:
 def find_kommune(conn: Connection, text: str) -> KommuneName:
     """Code and name of the kommune that `text` names by either; NotFoundError with the nearest ones."""
     query = select(tables.kommune.c.code, tables.kommune.c.name).order_by(tables.kommune.c.code)
+    known = conn.execute(query.where(tables.kommune.c.code == text.strip())).one_or_none()
+    if known is not None:
+        return KommuneName(known.code, known.name)
     rows = [KommuneName(code, name) for code, name in conn.execute(query)]
     wanted = _folded(text)
     by_name = {_folded(row.name): row for row in rows}
-    exact = by_name.get(wanted) or next((row for row in rows if row.code == wanted), None)
-    if exact is not None:
-        return exact
+    if wanted in by_name:
+        return by_name[wanted]
     if wanted.isdecimal() and len(wanted) < 10:
         near = sorted(rows, key=lambda row: abs(int(row.code) - int(wanted)))[:3]
     else:
@@ -80,8 +85,10 @@ def find_kommune(conn: Connection, text: str) -> KommuneName:
     raise NotFoundError(f"Ingen kommune har koden eller navnet {text!r}. {hint}")
 
 
-def list_kommuner(conn: Connection, *, connected_only: bool = False) -> list[KommuneLine]:
-    """The kommuner by code."""
+def list_kommuner(
+    conn: Connection, *, connected_only: bool = False, only: Collection[str] | None = None
+) -> list[KommuneLine]:
+    """The kommuner by code; `only` these codes."""
     kommune, connection, receiver, unit = tables.kommune, tables.connection, tables.receiver, tables.unit
     every = receiver.alias()
     in_service = (
@@ -109,6 +116,8 @@ def list_kommuner(conn: Connection, *, connected_only: bool = False) -> list[Kom
     )
     if connected_only:
         query = query.where(connection.c.kommune_code.is_not(None))
+    if only is not None:
+        query = query.where(kommune.c.code.in_(only))
     return [KommuneLine(*row) for row in conn.execute(query)]
 
 
@@ -126,6 +135,8 @@ def show_kommune(conn: Connection, text: str) -> KommuneView:
             connection.c.kommune_code.is_not(None).label("connected"),
             connection.c.connected_at,
             connection.c.contact_email,
+            connection.c.contact_note,
+            connection.c.version,
             unit.c.gln,
             unit.c.sor,
         )

@@ -1,18 +1,19 @@
 """Between the simulation's roster and a home's registry: connect the one, or act for the other."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection
 
-from engine.desk.administer import ConnectKommune, NewReceiver, add_receiver, connect_kommune
+from engine.desk.act import Act
+from engine.desk.facts import GivenFacts
+from engine.desk.kommuner import ConnectKommune, connect_kommune
+from engine.desk.receivers import add_receiver
 from engine.desk.registry import list_kommuner, list_receivers
 from engine.domain.ids import Gln, KommuneCode, SystemUuid
 from engine.simulation.roster import SimKommune, SimReceiver
-from engine.store.database import Tx
 
 
-def connect_roster(tx: Tx, now: datetime, actor: str, roster: Sequence[SimKommune]) -> None:
+def connect_roster(act: Act, roster: Sequence[SimKommune]) -> None:
     """Connect every kommune of the roster and add its receivers, by the rules of the desk."""
     for kommune in roster:
         order = ConnectKommune(
@@ -22,10 +23,10 @@ def connect_roster(tx: Tx, now: datetime, actor: str, roster: Sequence[SimKommun
             contact_email=kommune.contact_email,
             primary=_new(kommune.primary),
         )
-        connect_kommune(tx, now, actor, order)
+        connect_kommune(act, order, checklists=False)
         for receiver in kommune.receivers:
             if not receiver.is_primary:
-                add_receiver(tx, now, actor, kommune.code, _new(receiver))
+                add_receiver(act, kommune.code, _new(receiver), checklists=False)
 
 
 def registered_roster(conn: Connection) -> tuple[SimKommune, ...]:
@@ -46,7 +47,13 @@ def registered_roster(conn: Connection) -> tuple[SimKommune, ...]:
     )
 
 
-def _new(receiver: SimReceiver) -> NewReceiver:
-    return NewReceiver(
-        name=receiver.name, uuid=receiver.uuid, vendor=receiver.vendor, vendor_email=receiver.vendor_email
+def _new(receiver: SimReceiver) -> GivenFacts:
+    return GivenFacts(
+        name=receiver.name,
+        uuid=receiver.uuid,
+        vendor=receiver.vendor,
+        vendor_email=receiver.vendor_email,
+        area="Sundhed og omsorg",
+        agreed_by="Simuleringen",
+        only_kvittering=True,
     )
