@@ -1,11 +1,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from engine.clock import SimulatedClock, SystemClock
 from engine.commands.app import main
+from engine.desk import office
 from engine.home import Home
 from engine.store.database import Database
 
@@ -40,6 +43,20 @@ def command(capfd: pytest.CaptureFixture[str]) -> Command:
 def at_home(command: Command, new_home: Home) -> Command:
     """The command line on a fresh home."""
     return lambda *arguments: command("--home", new_home.path, *arguments)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedClock:
+    """The machine's clock, to turn: a Monday in winter, ten in the morning in Denmark."""
+    simulated = SimulatedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
+    monkeypatch.setattr(SystemClock, "now", lambda _: simulated.now())
+    return simulated
+
+
+@pytest.fixture
+def as_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sit down as another user of the operating system."""
+    return lambda name: monkeypatch.setattr(office, "caller_identity", lambda: name)
 
 
 @pytest.fixture

@@ -53,7 +53,6 @@ def list_(
     from engine.domain.advis import AdvisCode
 
     wanted = AdvisFilter(
-        kommune=kommune,
         code=choice(AdvisCode, code, "--code"),
         state=choice(AdvisState, state, "--state"),
         message_id=message_id,
@@ -64,8 +63,9 @@ def list_(
         until=instant(until, "--until"),
         limit=limit,
     )
-    with office_of(ctx) as office, office.reading() as conn:
-        found = list_advis(conn, wanted)
+    with office_of(ctx) as office, office.visiting() as visit:
+        only = visit.only if kommune is None else [visit.kommune(kommune).code]
+        found = list_advis(visit.conn, wanted, only=only)
     if as_json:
         print_json(found)
     elif not found:
@@ -80,8 +80,8 @@ def list_(
 def show(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
     from engine.desk.look_up import show_advis
 
-    with office_of(ctx) as office, office.reading() as conn:
-        view = show_advis(conn, ref)
+    with office_of(ctx) as office, office.visiting() as visit:
+        view = show_advis(visit.conn, ref, only=visit.only)
     if as_json:
         print_json(view)
     else:
@@ -92,8 +92,8 @@ def show(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
 def trace(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
     from engine.desk.look_up import trace_advis
 
-    with office_of(ctx) as office, office.reading() as conn:
-        lines = trace_advis(conn, ref)
+    with office_of(ctx) as office, office.visiting() as visit:
+        lines = trace_advis(visit.conn, ref, only=visit.only)
     if as_json:
         print_json(lines)
         return
@@ -103,7 +103,7 @@ def trace(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
 
 
 def _print_list(found: "list[AdvisView]") -> None:
-    from engine.desk.local_time import local
+    from engine.local_time import local
 
     table(
         ("Nr.", "Modtaget", "Kommune", "Kode", "Tilstand", "Sygehus"),
@@ -123,7 +123,7 @@ def _print_list(found: "list[AdvisView]") -> None:
 
 
 def _print_advis(view: "AdvisView") -> None:
-    from engine.desk.local_time import local_text
+    from engine.local_time import local_text
 
     def at(value: datetime | None) -> str | None:
         return None if value is None else local_text(value)
@@ -187,7 +187,7 @@ def _print_advis(view: "AdvisView") -> None:
 
 
 def _state(state: str) -> str:
-    return "afventes" if state == "pending" else state
+    return {"pending": "afventes", "removed": "fjernet"}.get(state, state)
 
 
 def _span(start: str | None, end: str | None) -> str | None:

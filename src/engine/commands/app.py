@@ -9,7 +9,24 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.commands import advis, init, kommune, overview, receiver, run, settings, simulate
+from engine.commands import (
+    advis,
+    audit,
+    contact,
+    init,
+    kommune,
+    overview,
+    procedure,
+    receiver,
+    registry,
+    request,
+    role,
+    run,
+    settings,
+    simulate,
+    switchover,
+    template,
+)
 from engine.commands.danish import Commands, danish_fault
 from engine.commands.output import paint, printable
 from engine.errors import SundhedsagentError
@@ -51,7 +68,15 @@ for part in (init, settings, run, overview, simulate):
     part.add_to(app)
 app.add_typer(kommune.app, name="kommune")
 app.add_typer(receiver.app, name="receiver")
+app.add_typer(switchover.app, name="switchover")
+app.add_typer(contact.app, name="contact")
+app.add_typer(procedure.app, name="procedure")
+app.add_typer(request.app, name="request")
+app.add_typer(template.app, name="template")
 app.add_typer(advis.app, name="advis")
+app.add_typer(registry.app, name="registry")
+app.add_typer(role.app, name="role")
+app.add_typer(audit.app, name="audit")
 
 
 def main(argv: Sequence[str] | None = None, commands: Commands = app) -> int:

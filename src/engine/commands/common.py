@@ -1,5 +1,6 @@
 """What several commands share: the home, the options, and values from the command line."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from engine.errors import RuleError
 from engine.home import Home, find_home
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def instant(text: str | None, option: str) -> datetime | None:
     """A point in time; without a zone it is Danish time."""
     if text is None:
         return None
-    from engine.desk.local_time import from_local
+    from engine.local_time import from_local
 
     try:
         at = datetime.fromisoformat(text.strip())
@@ -56,3 +58,22 @@ def instant(text: str | None, option: str) -> datetime | None:
             f"skal skrives som {expected}, men er {text!r}.", param_hint=option
         ) from error
     return from_local(at) if at.tzinfo is None else at
+
+
+def moment(text: str | None, what: str) -> datetime | None:
+    """A planned moment in Danish time; None where none is given."""
+    if text is None:
+        return None
+    from engine.local_time import exact_instant
+
+    return exact_instant(text, what)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is done; leaves where the answer is no. Without a terminal nobody can answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise RuleError(f"{question} Bekræft med --yes; her er ingen terminal at spørge på.")
+    if input(f"{question} [j/N] ").strip().lower() not in {"j", "ja", "y", "yes"}:
+        raise RuleError("Afbrudt; intet er ændret.")

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 _GAP = "  "
@@ -50,12 +50,14 @@ def print_json(value: object) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts, instants as ISO 8601 in UTC with Z."""
+    """Dataclasses as dicts, instants as ISO 8601 in UTC with Z, days as ISO dates."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
         case Mapping():
             return {name: plain(item) for name, item in value.items()}
         case list() | tuple():

@@ -20,7 +20,7 @@ from engine.commands.output import (
 )
 
 if TYPE_CHECKING:
-    from engine.desk.overview import Status
+    from engine.desk.overview import PendingLine, Status
 
 
 def pending(
@@ -28,11 +28,11 @@ def pending(
     kommune: Annotated[str | None, typer.Option(metavar="KODE", help="Kommunekode eller navn.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    from engine.clock import SystemClock
     from engine.desk.overview import list_pending
 
-    with office_of(ctx) as office, office.reading() as conn:
-        lines = list_pending(conn, SystemClock().now(), kommune=kommune)
+    with office_of(ctx) as office, office.visiting() as visit:
+        only = visit.only if kommune is None else [visit.kommune(kommune).code]
+        lines = list_pending(visit.conn, office.clock.now(), only=only)
     if as_json:
         print_json(lines)
     elif not lines:
@@ -40,7 +40,7 @@ def pending(
     else:
         rows = [
             (
-                _left(line.seconds_left),
+                _left(line),
                 line.kommune_name.removesuffix(" Kommune"),
                 line.receiver,
                 yes_no(line.primary),
@@ -107,10 +107,11 @@ def _oldest(seconds: int | None) -> str:
     return "" if seconds is None else f"   ældste: {period(seconds)}"
 
 
-def _left(seconds: int | None) -> str:
-    if seconds is None:
-        return "ikke fordelt"
-    return f"om {period(seconds)}" if seconds >= 0 else f"{period(seconds)} over"
+def _left(line: "PendingLine") -> str:
+    if line.seconds_left is None:
+        return "ikke fordelt" if line.monitored else "overvåges ikke"
+    left = period(line.seconds_left)
+    return f"{left} over" if line.overdue else f"om {left}"
 
 
 def add_to(app: Commands) -> None:

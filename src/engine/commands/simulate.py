@@ -68,7 +68,6 @@ def simulate(
 
 def _roster(ctx: typer.Context, seed: int, count: int) -> "tuple[SimKommune, ...]":
     """Those who are connected; where nobody is, some kommuner are drawn and connected."""
-    from engine.clock import SystemClock
     from engine.simulation import demo_roster
     from engine.simulation.registered import connect_roster, registered_roster
 
@@ -77,8 +76,8 @@ def _roster(ctx: typer.Context, seed: int, count: int) -> "tuple[SimKommune, ...
             roster = registered_roster(conn)
         if not roster:
             roster = demo_roster(count, seed)
-            with office.administering() as tx:
-                connect_roster(tx, SystemClock().now(), office.identity, roster)
+            with office.administering() as act:
+                connect_roster(act, roster)
     return roster
 
 
