@@ -4,10 +4,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench campaign lock wheel clean
+.PHONY: help demo test check bench campaign registry-campaign lock wheel clean
 
 help:  ## what can be done here
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: $(READY)  ## the whole path on a fresh home, with a live view in a terminal
 	@$(BIN)/sundhedsagent demo
@@ -26,6 +26,9 @@ bench: $(READY)  ## the whole job against the floor: one JSON line
 
 campaign: $(READY)  ## the long runs of the tests: invariants and kill -9
 	$(BIN)/python -m pytest -m campaign --timeout 3600
+
+registry-campaign: $(READY)  ## the long run of administration, traffic, switchovers, crashes and clock jumps alone
+	$(BIN)/python -m pytest -m campaign --timeout 3600 tests/flow/test_administration_invariants.py
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -21,12 +21,18 @@ import typer
 from console.command import app
 from engine.desk.access import Role
 from engine.desk.look_up import AdvisState
+from engine.desk.switchover_sheet import Fate
+from engine.desk.typed import TypedField
 from engine.domain import events
 from engine.domain.acknowledgement import Disposition, PendingState
 from engine.domain.advis import AdvisCode
+from engine.domain.audit import Action
 from engine.domain.events import EventKind, Level
 from engine.domain.finding import Severity
 from engine.domain.intake import Outcome, QuarantineReason
+from engine.domain.procedure import RequestState, StepState
+from engine.domain.registration import Certification, ServiceAgreement
+from engine.domain.switchover import SwitchoverState
 from engine.home import HOME_VARIABLE, KEY_VARIABLE, Home
 from engine.settings import new_file
 from engine.wire.vans_envelope import ReceiptKind
@@ -65,24 +71,34 @@ def test_the_tour_names_every_file_once_and_no_other():
 @pytest.mark.parametrize(
     "words",
     [
+        Action,
         AdvisCode,
         AdvisState,
+        Certification,
         Disposition,
         EventKind,
+        Fate,
         Level,
         Outcome,
         PendingState,
         QuarantineReason,
         ReceiptKind,
+        RequestState,
         Role,
+        ServiceAgreement,
         Severity,
+        StepState,
+        SwitchoverState,
+        TypedField,
     ],
 )
 def test_the_glossary_has_every_word(words: type[StrEnum]):
     assert [word for word in words if not re.search(rf"^\| `?{word.value}`? \|", ORDBOG, re.MULTILINE)] == []
 
 
-@pytest.mark.parametrize("words", [AdvisCode, AdvisState, QuarantineReason])
+@pytest.mark.parametrize(
+    "words", [Action, AdvisCode, AdvisState, Fate, QuarantineReason, SwitchoverState, TypedField]
+)
 def test_the_glossary_has_the_word_on_the_screen(words):
     assert [
         word
