@@ -21,8 +21,9 @@ check: $(READY)  ## style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## the whole job against the floor: one JSON line
+bench: $(READY)  ## the whole job against the floor, and the registry: one JSON line each
 	$(BIN)/python benchmarks/whole_job.py
+	$(BIN)/python benchmarks/registry_import.py
 
 campaign: $(READY)  ## the long runs of the tests: invariants and kill -9
 	$(BIN)/python -m pytest -m campaign --timeout 3600

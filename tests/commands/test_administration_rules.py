@@ -303,6 +303,13 @@ def test_undoing_is_for_its_time_and_once(desk: Command, clock: SimulatedClock) 
     assert "kunne fortrydes til 25.11.2026 kl. 10:00" in refusal(desk("switchover", "undo", "2", "--yes"))
 
 
+def test_undoing_waits_for_what_is_planned(desk: Command) -> None:
+    desk("receiver", "replace-primary", "0751", *words(REPLACED), "--yes")
+    back = {"--old-name": "Nexus", "--old-uuid": NEXUS, "--new-name": "Cura", "--new-uuid": CURA}
+    assert plan(desk, **back).status == 0
+    assert "har allerede en omlægning planlagt" in refusal(desk("switchover", "undo", "1", "--yes"))
+
+
 def test_undoing_needs_what_was_there(desk: Command) -> None:
     desk("receiver", "replace-primary", "0751", *words(REPLACED), "--yes")
     assert remove(desk, "Cura", CURA).status == 0
@@ -386,6 +393,22 @@ def test_only_an_administrator_administers(desk: Command, as_user: Callable[[str
             ("audit", "list"),
         ):
             assert "det kræver rollen administrator" in refusal(desk(*line)), line
+
+
+@pytest.mark.parametrize("role", ["hotline", "auditor"])
+def test_who_reads_all_fills_in_nothing(desk: Command, as_user: Callable[[str], None], role: str) -> None:
+    assert desk("role", "grant", "hanne", role).status == 0
+    as_user("hanne")
+    assert desk("contact", "show", "0751").status == 0
+    for line in (
+        ("contact", "set", "0751", "--email", "hanne@aarhus.example"),
+        ("template", "set", "0751", "--field", "administrator", "--value", "Hanne"),
+        ("procedure", "start", "0751", "3.1", "--subject", "Nyt"),
+        ("procedure", "step", "1", "mailbox"),
+        ("request", "add", "0751", "3.2", "--name", "Nexus", "--uuid", NEXUS),
+    ):
+        told = refusal(desk(*line))
+        assert "det kræver rollen administrator, eller rollen kommune for 0751" in told, line
 
 
 def test_a_kommune_sees_and_fills_in_its_own(desk: Command, as_user: Callable[[str], None]) -> None:

@@ -596,7 +596,7 @@ def test_a_text_holds_what_the_registry_knows(aarhus: Database) -> None:
 
 def test_a_switchovers_texts_hold_both_systems_and_the_time(aarhus: Database) -> None:
     texts = shown(aarhus, started(aarhus, "3.3", switchover_id=SWITCH)).texts
-    subject = "Aarhus Kommune: statusmøde efter omlægningen 24.11.2026 kl. 10:00"
+    subject = "Aarhus Kommune: statusmøde efter omlægningen den 24.11.2026 kl. 10:00"
     assert texts["status-meeting"].subject == subject
     assert "overtager Nexus opgaven" in texts["agreed"].body
     assert "modtagersystem efter Cura." in texts["agreed"].body

@@ -266,6 +266,21 @@ async def test_no_republication_for_a_primary_that_is_gone(world: World) -> None
     assert world.states()[0] == "transient-error"
 
 
+async def test_a_republication_waits_only_for_those_who_are_still_there(world: World) -> None:
+    spec = world.hn()
+    world.send(spec)
+    await world.drain()
+    for system in (PRIMARY, SECOND, THIRD):
+        world.acknowledge(spec, system, ResponseCode.TRANSIENT_ERROR)
+    await world.drain()
+    with world.acting() as act:
+        remove_receiver(act, "0101", name="Sensum", uuid=THIRD)
+    world.send(spec.resent(bundle_id="en-anden", at=world.clock.now()))
+    await world.drain()
+    assert len(world.published) == 2
+    assert world.states() == ["pending", "pending", "transient-error"]
+
+
 # --- monitoring -----------------------------------------------------------------------------------------------------
 
 

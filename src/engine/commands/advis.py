@@ -49,6 +49,8 @@ def list_(
     ] = 100,
     as_json: AsJson = False,
 ) -> None:
+    from dataclasses import replace
+
     from engine.desk.look_up import AdvisFilter, AdvisState, list_advis
     from engine.domain.advis import AdvisCode
 
@@ -65,7 +67,7 @@ def list_(
     )
     with office_of(ctx) as office, office.visiting() as visit:
         only = visit.only if kommune is None else [visit.kommune(kommune).code]
-        found = list_advis(visit.conn, wanted, only=only)
+        found = list_advis(visit.conn, replace(wanted, kommuner=only))
     if as_json:
         print_json(found)
     elif not found:

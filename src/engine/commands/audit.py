@@ -1,6 +1,5 @@
 """`audit list|verify`."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -23,7 +22,7 @@ def list_(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Højst så mange.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    from engine.desk.audit import AUDIT_READERS, AuditFilter, list_audit
+    from engine.desk.audit import AUDIT_READERS, AuditFilter, list_audit, told
     from engine.desk.registry import find_kommune
     from engine.domain.audit import Action
     from engine.local_time import local_text
@@ -43,11 +42,7 @@ def list_(
         return
     for entry in found:
         where = f" [{entry.kommune_code}]" if entry.kommune_code else ""
-        change = "".join(
-            f"; {word}: {json.dumps(values, ensure_ascii=False)}"
-            for word, values in (("før", entry.before), ("efter", entry.after))
-            if values
-        )
+        change = "".join(f"; {part}" for part in told(entry))
         why = f"; begrundelse: {entry.reason}" if entry.reason else ""
         dated(
             local_text(entry.at),

@@ -123,13 +123,11 @@ def replace_primary(
     ctx: typer.Context,
     *,
     code: about.Kommune,
-    old_name: Annotated[str, typer.Option(metavar="NAVN", help="Det nuværende primære systems navn i ADM.")],
-    old_uuid: Annotated[str, typer.Option(metavar="UUID", help="Det nuværende primære systems UUID i ADM.")],
-    new_name: Annotated[str, typer.Option(metavar="NAVN", help="Det nye primære systems navn i ADM.")],
-    new_uuid: Annotated[str, typer.Option(metavar="UUID", help="Det nye primære systems UUID i ADM.")],
-    at: Annotated[
-        str | None, typer.Option(metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00".')
-    ] = None,
+    old_name: about.OldName,
+    old_uuid: about.OldUuid,
+    new_name: about.NewName,
+    new_uuid: about.NewUuid,
+    at: about.AtOrNow = None,
     yes: about.Yes = False,
 ) -> None:
     from engine.desk.switchovers import PlanSwitchover, plan_switchover

@@ -50,7 +50,8 @@ def export(
         return
     file.write_bytes(data)
     count = sum(len(record.systems) for record in records)
-    say(f"{len(records)} kommuner med {count} systemer er skrevet til {file}.")
+    kommuner = "1 kommune" if len(records) == 1 else f"{len(records)} kommuner"
+    say(f"{kommuner} med {count} systemer er skrevet til {file}.")
 
 
 @app.says("import", "Indlæs registret fra en fil. Det tilføjer og retter; det fjerner aldrig noget.")

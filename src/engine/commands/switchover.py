@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 app = Commands("Omlægninger: et andet modtagersystem bliver primært (3.3).")
 
 Number = Annotated[int, typer.Argument(metavar="NR", help="Omlægningens nummer.")]
-At = Annotated[str | None, typer.Option(metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00".')]
 
 
 @app.says("list", "Vis omlægninger, de planlagte først.")
@@ -69,11 +68,11 @@ def plan(
     ctx: typer.Context,
     *,
     code: about.Kommune,
-    old_name: Annotated[str, typer.Option(metavar="NAVN", help="Det nuværende primære systems navn i ADM.")],
-    old_uuid: Annotated[str, typer.Option(metavar="UUID", help="Det nuværende primære systems UUID i ADM.")],
-    new_name: Annotated[str, typer.Option(metavar="NAVN", help="Det nye primære systems navn i ADM.")],
-    new_uuid: Annotated[str, typer.Option(metavar="UUID", help="Det nye primære systems UUID i ADM.")],
-    at: Annotated[str, typer.Option(metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00".')],
+    old_name: about.OldName,
+    old_uuid: about.OldUuid,
+    new_name: about.NewName,
+    new_uuid: about.NewUuid,
+    at: about.At,
     procedure: about.Checklist = None,
 ) -> None:
     from engine.desk.switchovers import PlanSwitchover, plan_switchover
@@ -95,7 +94,7 @@ def plan(
 def change(
     ctx: typer.Context,
     number: Number,
-    at: Annotated[str, typer.Option(metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00".')],
+    at: about.At,
     version: about.Version = None,
 ) -> None:
     from engine.desk.switchovers import change_switchover
@@ -125,7 +124,7 @@ def cancel(
 
 
 @app.says("undo", "Fortryd en gennemført omlægning med en ny tilbage.")
-def undo(ctx: typer.Context, number: Number, at: At = None, yes: about.Yes = False) -> None:
+def undo(ctx: typer.Context, number: Number, at: about.AtOrNow = None, yes: about.Yes = False) -> None:
     from engine.desk.switchovers import undo_switchover
     from engine.settings import Settings
 

@@ -82,6 +82,24 @@ VendorContact = Annotated[
 ]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEKST", help="Kommentar.")]
 
+OldName = Annotated[
+    str, typer.Option("--old-name", metavar="NAVN", help="Det nuværende primære systems navn i ADM.")
+]
+OldUuid = Annotated[
+    str, typer.Option("--old-uuid", metavar="UUID", help="Det nuværende primære systems UUID i ADM.")
+]
+NewName = Annotated[
+    str, typer.Option("--new-name", metavar="NAVN", help="Det nye primære systems navn i ADM.")
+]
+NewUuid = Annotated[
+    str, typer.Option("--new-uuid", metavar="UUID", help="Det nye primære systems UUID i ADM.")
+]
+At = Annotated[str, typer.Option("--at", metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00".')]
+AtOrNow = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TID", help='Dato og tidspunkt, fx "2026-12-01 10:00"; ellers straks.'),
+]
+
 
 def given_facts(options: dict[str, Any]) -> "GivenFacts":
     """The facts among a command's own parameters."""

@@ -8,7 +8,12 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from engine.desk.access import Role
+from engine.desk.exchange_files import KOMMUNE, SYSTEM
+from engine.desk.typed import TypedField
 from engine.domain.audit import Action, Entry
+from engine.domain.procedure import StepState
+from engine.domain.switchover import SwitchoverState
+from engine.local_time import planned_text
 from engine.store import tables
 from engine.store.administration import GENESIS
 
@@ -72,6 +77,79 @@ def verify_audit(conn: Connection, noted_head: str | None = None) -> Verified:
             return Verified(count, first_id, entry.id, previous, known)
         count, previous, known = count + 1, own_hash, known or own_hash == noted_head
     return Verified(count, first_id, None, previous, known)
+
+
+def told(entry: Entry) -> list[str]:
+    """What an entry changed, field by field, in Danish: "kontaktpunkt: a@b.dk → c@d.dk"; what was empty is left out."""
+    before, after = entry.before or {}, entry.after or {}
+    parts = []
+    for name in dict.fromkeys((*before, *after)):
+        was, now = _shown(name, before.get(name)), _shown(name, after.get(name))
+        if was and now and was != now:
+            parts.append(f"{_word(name)}: {was} → {now}")
+        elif was or now:
+            gone = " (før)" if was and entry.after is not None and name not in after else ""
+            parts.append(f"{_word(name)}: {now or was}{gone}")
+    return parts
+
+
+def _word(name: str) -> str:
+    return _WORDS.get(name, name)
+
+
+def _shown(name: str, value: object) -> str:
+    if name in _INSTANTS and isinstance(value, str):
+        at = datetime.fromisoformat(value)
+        return planned_text(at) if at.tzinfo else value  # a request's is as it was written
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "ja" if value else "nej"
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key} {item}" for key, item in value.items())
+        case _:
+            return _STATES.get(str(value), str(value)) if name == "state" else str(value)
+
+
+_INSTANTS = {"at", "monitored_from"}
+_STATES = {state.value: state.danish for state in (*StepState, *SwitchoverState)}
+_WORDS = {
+    **KOMMUNE,
+    **SYSTEM,
+    **{field.value: field.danish for field in TypedField},
+    "overview_enrolled": SYSTEM["overview"],
+    "primary": "primært",
+    "primary_receiver_id": "primært nr.",
+    "receiver_id": "modtagersystem nr.",
+    "noted_receiver_id": "noteret nr.",
+    "switchover_id": "omlægning",
+    "procedure": "tjekliste",
+    "procedure_id": "tjekliste",
+    "kind": "afsnit",
+    "subject": "om",
+    "step": "trin",
+    "state": "tilstand",
+    "person": "person",
+    "on_date": "dato",
+    "note": "note",
+    "identity": "bruger",
+    "role": "rolle",
+    "kommune_code": "kommune",
+    "old": "fra",
+    "new": "til",
+    "old_name": "fra",
+    "old_uuid": "fra UUID",
+    "new_name": "til",
+    "new_uuid": "til UUID",
+    "at": "tidspunkt",
+    "undoes": "fortryder omlægning",
+    "waived": "afventes ikke længere",
+    "verdicts": "heraf svar",
+}
+"""Every name that an entry's values have, as people read it: where a file has a heading for it, that one."""
 
 
 def _chain(conn: Connection) -> Iterator[tuple[Entry, str, str]]:
