@@ -62,8 +62,18 @@ def from_local(at: datetime) -> datetime:
     return at.replace(tzinfo=_zone())
 
 
+def exact_moment(text: str, what: str) -> datetime:
+    """As exact_instant, but a day alone is not enough: a switchover needs date and time (the handbook's 3.3)."""
+    at = exact_instant(text, what)
+    if ":" not in text:
+        raise RuleError(
+            f'{begun(what)} skal have både dato og klokkeslæt, fx "2026-12-01 10:00", men er {text!r}.'
+        )
+    return at
+
+
 def exact_instant(text: str, what: str) -> datetime:
-    """The one instant that `text` means, in Danish time unless it names a zone.
+    """The one instant that `text` means, in Danish time unless it names a zone; a day alone is its beginning.
 
     RuleError where it is no time, or one that the change between summer and winter time leaves out or has twice.
     """

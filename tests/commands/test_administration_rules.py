@@ -262,6 +262,7 @@ def test_neither_another_kommunes_nor_one_without_acknowledgement_can(desk: Comm
     ("at", "told"),
     [
         ("2026-11-23 10:00", "er passeret"),
+        ("2026-11-24", "skal have både dato og klokkeslæt, fx \"2026-12-01 10:00\", men er '2026-11-24'"),
         ("2027-12-01 10:00", "mere end et år frem"),
         ("i morgen kl. 10", 'skal skrives som "2026-12-01 10:00" (dansk tid)'),
         ("2027-03-28 02:30", "findes ikke: den nat stilles urene frem til sommertid"),
@@ -482,6 +483,7 @@ def test_a_request_has_every_field_of_the_handbook(desk: Command, kind: str) -> 
         ("3.1", {"--at": TOMORROW}, "--at hører ikke til en anmodning om 3.1"),
         ("3.2", {"--name": "Cura", "--uuid": CURA}, "kan ikke fjernes"),
         ("3.3", {"--at": "2026-11-01 10:00"}, "er passeret"),
+        ("3.3", {"--at": "2026-12-01"}, "skal have både dato og klokkeslæt"),
     ],
 )
 def test_a_request_that_a_rule_refuses_is_refused_at_once(

@@ -64,6 +64,17 @@ def test_an_unknown_kommune_is_told_with_the_nearest(db: Database) -> None:
     assert "kommune list" in refusal(db, a_kommune(code="xyzxyz", gln=GOOD))
 
 
+def test_a_kommune_is_found_by_its_cvr_number_too(db: Database) -> None:
+    with db.reading() as conn:
+        assert find_kommune(conn, " 55133018 ").code == AARHUS
+        for cvr, told in (
+            ("55133019", "forkert kontrolciffer"),
+            ("10403782", "Ingen kommune har CVR-nummeret"),
+        ):
+            with pytest.raises(NotFoundError, match=told):
+                find_kommune(conn, cvr)
+
+
 def test_a_kommune_is_connected_once(db: Database) -> None:
     with db.writing() as tx:
         connect(tx)

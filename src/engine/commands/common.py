@@ -64,9 +64,9 @@ def moment(text: str | None, what: str) -> datetime | None:
     """A planned moment in Danish time; None where none is given."""
     if text is None:
         return None
-    from engine.local_time import exact_instant
+    from engine.local_time import exact_moment
 
-    return exact_instant(text, what)
+    return exact_moment(text, what)
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -75,5 +75,10 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise RuleError(f"{question} Bekræft med --yes; her er ingen terminal at spørge på.")
-    if input(f"{question} [j/N] ").strip().lower() not in {"j", "ja", "y", "yes"}:
+    try:
+        answer = input(f"{question} [j/N] ")
+    except EOFError:
+        print()
+        answer = ""
+    if answer.strip().lower() not in {"j", "ja", "y", "yes"}:
         raise RuleError("Afbrudt; intet er ændret.")

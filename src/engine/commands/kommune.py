@@ -103,7 +103,7 @@ def list_(
 @app.says("show", "Vis en kommune med dens modtagersystemer.")
 def show(
     ctx: typer.Context,
-    kommune: Annotated[str, typer.Argument(metavar="KODE", help="Kommunekoden eller navnet.")],
+    kommune: Annotated[str, typer.Argument(metavar="KODE", help="Kommunekoden, navnet eller CVR-nummeret.")],
     as_json: AsJson = False,
 ) -> None:
     from engine.desk.registry import show_kommune

@@ -98,9 +98,9 @@ def change(
     version: about.Version = None,
 ) -> None:
     from engine.desk.switchovers import change_switchover
-    from engine.local_time import exact_instant
+    from engine.local_time import exact_moment
 
-    when = exact_instant(at, "tidspunktet")
+    when = exact_moment(at, "tidspunktet")
     with office_of(ctx) as office, office.administering() as act:
         done = change_switchover(act, number, when, seen=version)
     _say("er flyttet", done)

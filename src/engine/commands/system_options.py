@@ -7,7 +7,7 @@ import typer
 if TYPE_CHECKING:
     from engine.desk.facts import GivenFacts
 
-Kommune = Annotated[str, typer.Argument(metavar="KODE", help="Kommunekoden eller navnet.")]
+Kommune = Annotated[str, typer.Argument(metavar="KODE", help="Kommunekoden, navnet eller CVR-nummeret.")]
 System = Annotated[str, typer.Argument(metavar="SYSTEM", help="Systemets UUID eller navn.")]
 Version = Annotated[
     int | None,

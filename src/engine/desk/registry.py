@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from engine.domain.ids import is_cvr
 from engine.errors import NotFoundError
 from engine.store import tables
 
@@ -66,13 +67,15 @@ class KommuneView:
 
 
 def find_kommune(conn: Connection, text: str) -> KommuneName:
-    """Code and name of the kommune that `text` names by either; NotFoundError with the nearest ones."""
+    """Code and name of the kommune that `text` names by code, name or CVR number; NotFoundError with the nearest."""
     query = select(tables.kommune.c.code, tables.kommune.c.name).order_by(tables.kommune.c.code)
     known = conn.execute(query.where(tables.kommune.c.code == text.strip())).one_or_none()
     if known is not None:
         return KommuneName(known.code, known.name)
     rows = [KommuneName(code, name) for code, name in conn.execute(query)]
     wanted = _folded(text)
+    if wanted.isdecimal() and len(wanted) == 8:
+        return _by_cvr(conn, wanted)
     by_name = {_folded(row.name): row for row in rows}
     if wanted in by_name:
         return by_name[wanted]
@@ -169,6 +172,16 @@ def list_receivers(conn: Connection, text: str) -> list[ReceiverLine]:
         .order_by(is_primary.desc(), receiver.c.id)
     )
     return [ReceiverLine(*row) for row in conn.execute(query)]
+
+
+def _by_cvr(conn: Connection, cvr: str) -> KommuneName:
+    if not is_cvr(cvr):
+        raise NotFoundError(f"CVR-nummeret {cvr} har forkert kontrolciffer; er alle otte cifre rigtige?")
+    kommune = tables.kommune
+    row = conn.execute(select(kommune.c.code, kommune.c.name).where(kommune.c.cvr == cvr)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"Ingen kommune har CVR-nummeret {cvr}.")
+    return KommuneName(row.code, row.name)
 
 
 def _folded(text: str) -> str:

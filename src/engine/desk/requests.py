@@ -20,7 +20,7 @@ from engine.domain.audit import Action
 from engine.domain.procedure import RequestState
 from engine.domain.registration import checked_text
 from engine.errors import NotFoundError, RuleError
-from engine.local_time import exact_instant, planned_text
+from engine.local_time import exact_moment, planned_text
 from engine.store import tables
 
 ADD, REMOVE, REPLACE = "3.1", "3.2", "3.3"
@@ -199,7 +199,7 @@ def _carry_out(
                 old_uuid=fields["old_uuid"],
                 new_name=fields["new_name"],
                 new_uuid=fields["new_uuid"],
-                at=exact_instant(fields["at"], "tidspunktet"),
+                at=exact_moment(fields["at"], "tidspunktet"),
             )
             planned = plan_switchover(act, order, procedure_id=procedure_id)
             table = tables.procedure
