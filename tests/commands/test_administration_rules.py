@@ -533,6 +533,15 @@ def test_a_request_that_no_longer_fits_stays_and_can_be_returned(desk: Command) 
     assert (shown["state"], shown["reason"]) == ("returned", "Systemet bliver primært.")
 
 
+@pytest.mark.parametrize(
+    "line", [("switchover", "show"), ("request", "show"), ("procedure", "show"), ("switchover", "undo")]
+)
+def test_a_number_that_no_row_has_is_wrong_use(desk: Command, line: tuple[str, ...]) -> None:
+    for number, told in (("9" * 20, "skal være højst"), ("0", "skal være mindst 1"), ("x", "et helt tal")):
+        found = desk(*line, number)
+        assert (found.status, found.out, told in found.err) == (2, "", True), found.err
+
+
 # --- the audit log -----------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ def list_(
     action: Annotated[str | None, typer.Option(metavar="ORD", help="Kun denne slags ændring.")] = None,
     since: Annotated[str | None, typer.Option(metavar="TID", help="Fra og med (dansk tid).")] = None,
     until: Annotated[str | None, typer.Option(metavar="TID", help="Til, men ikke med.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Højst så mange.")] = 100,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000_000, help="Højst så mange.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     from engine.desk.audit import AUDIT_READERS, AuditFilter, list_audit, told

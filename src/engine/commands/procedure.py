@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = Commands("Drejebogens procedurer som tjeklister, med tekster klar til at sende.")
 
-Number = Annotated[int, typer.Argument(metavar="NR", help="Tjeklistens nummer.")]
+Number = Annotated[int, typer.Argument(metavar="NR", min=1, max=about.MOST, help="Tjeklistens nummer.")]
 Key = Annotated[str, typer.Argument(metavar="TRIN", help="Trinnets navn, som show viser det.")]
 
 

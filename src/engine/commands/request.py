@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = Commands("Anmodninger: kommunen beder om 3.1, 3.2 eller 3.3, og en administrator udfører det.")
 
-Number = Annotated[int, typer.Argument(metavar="NR", help="Anmodningens nummer.")]
+Number = Annotated[int, typer.Argument(metavar="NR", min=1, max=about.MOST, help="Anmodningens nummer.")]
 
 
 @app.says("add", "Indsend en anmodning om at tilføje (3.1), fjerne (3.2) eller udskifte det primære (3.3).")

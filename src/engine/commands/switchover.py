@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = Commands("Omlægninger: et andet modtagersystem bliver primært (3.3).")
 
-Number = Annotated[int, typer.Argument(metavar="NR", help="Omlægningens nummer.")]
+Number = Annotated[int, typer.Argument(metavar="NR", min=1, max=about.MOST, help="Omlægningens nummer.")]
 
 
 @app.says("list", "Vis omlægninger, de planlagte først.")

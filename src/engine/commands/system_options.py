@@ -7,6 +7,8 @@ import typer
 if TYPE_CHECKING:
     from engine.desk.facts import GivenFacts
 
+MOST = 999_999_999_999  # no row has a higher number, and every database takes it
+
 Kommune = Annotated[str, typer.Argument(metavar="KODE", help="Kommunekoden, navnet eller CVR-nummeret.")]
 System = Annotated[str, typer.Argument(metavar="SYSTEM", help="Systemets UUID eller navn.")]
 Version = Annotated[
@@ -15,7 +17,13 @@ Version = Annotated[
 ]
 Checklist = Annotated[
     int | None,
-    typer.Option("--procedure", metavar="NR", help="Fortsæt denne tjekliste i stedet for at begynde en ny."),
+    typer.Option(
+        "--procedure",
+        metavar="NR",
+        min=1,
+        max=MOST,
+        help="Fortsæt denne tjekliste i stedet for at begynde en ny.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Spørg ikke først.")]
 
