@@ -17,6 +17,9 @@ Messages are Danish where a person at the command line reads them, and never car
 WireError says may stand in a log, a quarantine reason or a receipt.
 """
 
+import errno
+import os
+
 
 class SundhedsagentError(Exception):
     """Expected trouble; the message says what happened and what to do now."""
@@ -64,3 +67,22 @@ class NotFoundError(SundhedsagentError):
 
 class AccessError(SundhedsagentError):
     """The caller's role does not allow this."""
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says, in Danish where it is something that people meet."""
+    return _OS_REASONS.get(error.errno or 0, os.strerror(error.errno or 0))
+
+
+_OS_REASONS = {
+    errno.ENOSPC: "der er ikke plads på disken",
+    errno.EDQUOT: "din kvote på disken er brugt op",
+    errno.EACCES: "du har ikke adgang",
+    errno.EPERM: "du har ikke adgang",
+    errno.EROFS: "disken kan kun læses",
+    errno.ENOENT: "filen eller mappen findes ikke",
+    errno.ENOTDIR: "en del af stien er ikke en mappe",
+    errno.EISDIR: "det er en mappe",
+    errno.EEXIST: "den findes i forvejen",
+    errno.ENAMETOOLONG: "navnet er for langt",
+}

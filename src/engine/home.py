@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from engine.clock import Clock
-from engine.errors import HomeError
+from engine.errors import HomeError, os_reason
 from engine.store.revisions import newest_revision, revision_of
 
 HOME_VARIABLE = "SUNDHEDSAGENT_HOME"
@@ -114,7 +114,7 @@ class Home:
             _write_new(unfinished, new_file().encode())
             unfinished.rename(home.settings_file)
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
+            reason = os_reason(error)
             raise HomeError(f"{error.filename or home.path} kan ikke oprettes: {reason}") from error
         return home
 
@@ -158,7 +158,7 @@ class Home:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise HomeError(f"{self.path} kan ikke bruges: {os.strerror(error.errno or 0)}") from error
+            raise HomeError(f"{self.path} kan ikke bruges: {os_reason(error)}") from error
         if self.settings_file.exists():
             raise HomeError(f"{self.path} er allerede en hjemmemappe. Vælg en anden mappe.")
         if self.key_file.exists() or self.database_file.exists():
@@ -227,9 +227,7 @@ def payload_key(home: Home) -> bytes:
             f"{KEY_VARIABLE}; uden nøglen kan gemte meddelelser ikke læses."
         ) from error
     except OSError as error:
-        raise HomeError(
-            f"Nøglefilen {home.key_file} kan ikke læses: {os.strerror(error.errno or 0)}"
-        ) from error
+        raise HomeError(f"Nøglefilen {home.key_file} kan ikke læses: {os_reason(error)}") from error
     if mode & 0o077:
         raise HomeError(f"Nøglefilen {home.key_file} kan læses af andre. Kør: chmod 600 {home.key_file}")
     return _decode_key(text, f"Nøglefilen {home.key_file}")
@@ -266,7 +264,7 @@ def _open_lock(home: Home) -> int:
     try:
         return os.open(home.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise HomeError(f"{home.lock_file} kan ikke åbnes: {os.strerror(error.errno or 0)}") from error
+        raise HomeError(f"{home.lock_file} kan ikke åbnes: {os_reason(error)}") from error
 
 
 def _take_lock(descriptor: int) -> bool:

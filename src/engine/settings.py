@@ -26,7 +26,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from engine.errors import SettingsError
+from engine.errors import SettingsError, os_reason
 from engine.home import HOME_VARIABLE, KEY_VARIABLE, Home
 from engine.setting_types import (
     HOUR,
@@ -333,9 +333,7 @@ def _read(home: Home) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{home.settings_file} er ikke gemt som UTF-8 (byte {error.start})") from error
     except OSError as error:
-        raise SettingsError(
-            f"{home.settings_file} kan ikke læses: {os.strerror(error.errno or 0)}"
-        ) from error
+        raise SettingsError(f"{home.settings_file} kan ikke læses: {os_reason(error)}") from error
 
 
 def _known_keys() -> dict[str, FieldInfo]:

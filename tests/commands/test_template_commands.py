@@ -312,7 +312,7 @@ def test_export_refuses_what_makes_no_sense(
 
 def test_a_folder_that_cannot_be_written(at_home: Command, here: Path) -> None:
     found = at_home("template", "export", "0751", "--out", "mangler/ark.docx")
-    assert found.err == "Fejl: mangler/ark.docx kan ikke skrives: mappen findes ikke.\n"
+    assert found.err == "Fejl: mangler/ark.docx kan ikke skrives: filen eller mappen findes ikke.\n"
     here.joinpath("fil").write_text("x")
     found = at_home("template", "export", "0751", "--out", "fil/ark.docx")
     assert found.err == "Fejl: fil/ark.docx kan ikke skrives: en del af stien er ikke en mappe.\n"

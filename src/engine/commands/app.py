@@ -29,7 +29,7 @@ from engine.commands import (
 )
 from engine.commands.danish import Commands, danish_fault
 from engine.commands.output import paint, printable
-from engine.errors import SundhedsagentError
+from engine.errors import SundhedsagentError, os_reason
 
 PROGRAM = "sundhedsagent"
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -147,7 +147,7 @@ def _failed(message: str) -> int:
 def _unexpected(error: Exception) -> int:
     """A fault in the program or the machine. Its own text may quote data, so only the place is shown."""
     if isinstance(error, OSError):
-        return _failed(f"{error.filename or 'Systemet'}: {os.strerror(error.errno or 0)}")
+        return _failed(f"{error.filename or 'Systemet'}: {os_reason(error)}")
     original = getattr(error, "orig", None)
     if type(error).__module__.startswith("sqlalchemy") and original is not None:
         return _failed(f"Databasen kan ikke bruges nu: {original}")

@@ -128,7 +128,7 @@ def export(
 
 
 def _export_all(ctx: typer.Context, folder: Path, forms: "Sequence[Format]", *, force: bool) -> None:
-    from engine.errors import SundhedsagentError
+    from engine.errors import SundhedsagentError, os_reason
 
     templates = _templates(ctx)
     files = [(item, form, folder / _file_name(item, form)) for item in templates for form in forms]
@@ -138,7 +138,7 @@ def _export_all(ctx: typer.Context, folder: Path, forms: "Sequence[Format]", *, 
     except FileExistsError as error:
         raise SundhedsagentError(f"Mappen {folder} kan ikke oprettes: det er ikke en mappe.") from error
     except OSError as error:
-        raise SundhedsagentError(f"Mappen {folder} kan ikke oprettes: {_why(error)}.") from error
+        raise SundhedsagentError(f"Mappen {folder} kan ikke oprettes: {os_reason(error)}.") from error
     for written, (template, form, path) in enumerate(files):
         try:
             _write(template, form, path, force=force)
@@ -217,13 +217,13 @@ def _refuse_existing(paths: "Sequence[Path]", *, force: bool) -> None:
 def _write(template: "Template", form: "Format", path: Path, *, force: bool) -> None:
     """Write the file whole or not at all."""
     from engine.desk.template_export import export as content_of
-    from engine.errors import SundhedsagentError
+    from engine.errors import SundhedsagentError, os_reason
 
     content = content_of(template, form)
     try:
         _put(content, path, force=force)
     except OSError as error:
-        raise SundhedsagentError(f"{path} kan ikke skrives: {_why(error)}.") from error
+        raise SundhedsagentError(f"{path} kan ikke skrives: {os_reason(error)}.") from error
 
 
 def _put(content: bytes, path: Path, *, force: bool) -> None:
@@ -240,19 +240,3 @@ def _put(content: bytes, path: Path, *, force: bool) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _why(error: OSError) -> str:
-    known = {
-        errno.ENOSPC: "der er ikke plads på disken",
-        errno.EDQUOT: "din kvote på disken er brugt op",
-        errno.EACCES: "du har ikke adgang",
-        errno.EPERM: "du har ikke adgang",
-        errno.EROFS: "disken kan kun læses",
-        errno.ENOENT: "mappen findes ikke",
-        errno.ENOTDIR: "en del af stien er ikke en mappe",
-        errno.EISDIR: "det er en mappe",
-        errno.EEXIST: "den findes i forvejen",
-        errno.ENAMETOOLONG: "navnet er for langt",
-    }
-    return known.get(error.errno or 0, os.strerror(error.errno or 0))
