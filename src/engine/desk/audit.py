@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -158,8 +159,8 @@ def _chain(conn: Connection) -> Iterator[tuple[Entry, str, str]]:
         yield _entry(row), row.previous_hash, row.hash
 
 
-def _entry(row: object) -> Entry:
-    values = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001 - the public way to a mapping
+def _entry(row: Any) -> Entry:
+    values = row._mapping  # noqa: SLF001 - the public way to a mapping
     return Entry(
         values["id"],
         values["at"],
