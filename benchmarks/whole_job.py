@@ -32,7 +32,7 @@ from engine.clock import SystemClock
 from engine.desk.act import Act
 from engine.domain.ids import Cvr
 from engine.home import Home
-from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryVansOutbox
+from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryMail, MemoryVansOutbox
 from engine.service import Engine, Links
 from engine.settings import Settings
 from engine.simulation.builders import an_acknowledgement, an_advis
@@ -135,7 +135,7 @@ class Commits:
 async def in_memory(home: Home, work: Sequence[Job]) -> tuple[float, int]:
     """Seconds for all jobs with links in memory, and the commits that it took."""
     vans_in, kvitteringer, out = MemoryInbox(), MemoryInbox(), MemoryVansOutbox()
-    links = Links(vans_in, out, MemoryBeskedfordeler(), kvitteringer)
+    links = Links(vans_in, out, MemoryBeskedfordeler(), kvitteringer, MemoryMail(), None)
     engine = Engine.open(home, links=links)
     commits = Commits()
     begun = time.perf_counter()

@@ -82,6 +82,15 @@ class Home:
         return self.path / "beskedfordeler" / "quarantine"
 
     @property
+    def mail(self) -> Path:
+        return self.path / "mail"
+
+    @property
+    def mail_templates(self) -> Path:
+        """The home's own texts, where there are any; see docs/drift.md."""
+        return self.path / "mail-templates"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         return (
             self.vans_in,
@@ -90,6 +99,8 @@ class Home:
             self.dueslag,
             self.afsend,
             self.beskedfordeler_quarantine,
+            self.mail,
+            self.mail_templates,
         )
 
     @classmethod
@@ -145,7 +156,9 @@ class Home:
             )
         if not self.settings_file.is_file():
             raise HomeError(self._why_no_home())
-        missing = [path for path in (self.database_file, *self.folders) if not path.exists()]
+        # An older home has no folders for mail yet: `upgrade` makes them.
+        needed = [folder for folder in self.folders if folder not in {self.mail, self.mail_templates}]
+        missing = [path for path in (self.database_file, *needed) if not path.exists()]
         if missing:
             names = ", ".join(str(path.relative_to(self.path)) for path in missing)
             raise HomeError(
@@ -205,6 +218,8 @@ def upgrade_home(path: Path) -> tuple[str, str]:
     with engine_lock(home):
         from engine.store.database import Database  # noqa: PLC0415
 
+        for folder in home.folders:
+            folder.mkdir(exist_ok=True)
         db = Database.sqlite(home.database_file)
         try:
             db.upgrade()

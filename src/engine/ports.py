@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -44,6 +45,10 @@ class Inbox(Protocol):
         """What was taken could not be handled now: `take` may give it again."""
         ...
 
+    async def oldest(self) -> datetime | None:
+        """Since when the oldest delivery that is not finished has lain there; None where there is none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEnvelope:
@@ -65,9 +70,14 @@ class OutgoingBesked:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """None: taken over by the other side. Otherwise what went wrong, in Danish and without personal data."""
+    """None: taken over by the other side. Otherwise what went wrong, in Danish and without personal data.
+
+    `final`: the other side will never take it; trying again is of no use.
+    """
 
     error: str | None = None
+    final: bool = False
+    external_id: str | None = None  # what the other side calls it, where it says
 
 
 class VansOutbox(Protocol):
@@ -79,4 +89,43 @@ class VansOutbox(Protocol):
 class Beskedfordeler(Protocol):
     async def publish(self, beskeder: Sequence[OutgoingBesked]) -> Sequence[SendResult]:
         """One result per besked, in order; no error means StatusKode 20. A retry carries the same BeskedId."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMail:
+    """One mail to one address. `message_id` (without angle brackets) and `ordered_at` are the same on every attempt."""
+
+    message_id: str
+    address: str
+    subject: str
+    text: str
+    html: str
+    ordered_at: datetime
+
+
+class MailOutbox(Protocol):
+    async def send(self, mails: Sequence[OutgoingMail]) -> Sequence[SendResult]:
+        """One result per mail, in order. After a crash the same mail may come again, with the same Message-ID."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection, where there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StatusUpdate:
+    """A message for the status page. `external_id` names the page's own incident after the first one."""
+
+    key: str  # the same on every attempt
+    external_id: str | None
+    title: str
+    phase: str  # domain.incident.Phase
+    text: str
+
+
+class StatusPage(Protocol):
+    async def post(self, updates: Sequence[StatusUpdate]) -> Sequence[SendResult]:
+        """One result per update, in order; `external_id` is the page's name of the incident."""
         ...

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import BeforeValidator, PlainSerializer
 
 from engine.domain.ids import is_uuid
+from engine.domain.registration import checked_email
+from engine.errors import RuleError
 
 MILLISECOND, SECOND, MINUTE = timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -85,6 +87,22 @@ def _line(value: object) -> str:
     return value.strip()
 
 
+def _email(value: object) -> str:
+    text = _line(value)
+    if not text:
+        return text
+    try:
+        return checked_email(text, "adressen")
+    except RuleError as error:
+        raise ValueError(f"skal være tom eller én mailadresse, men er {text!r}") from error
+
+
+def _time_of_day(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value.strip()):
+        raise ValueError('skal være et klokkeslæt, skrevet som "07:00"')
+    return value.strip()
+
+
 _PRINTED = PlainSerializer(duration_text, return_type=str)
 Uuid = Annotated[str, BeforeValidator(_uuid)]
 ShortTime = Annotated[timedelta, _duration(10 * MILLISECOND, MINUTE), _PRINTED]
@@ -94,3 +112,8 @@ Bytes = Annotated[int, _whole(10_000, 100_000_000)]
 SenderFields = Annotated[tuple[SenderField, ...], BeforeValidator(_sender_fields)]
 Day = Annotated[str, BeforeValidator(_day)]
 Line = Annotated[str, BeforeValidator(_line)]
+Email = Annotated[str, BeforeValidator(_email)]
+TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
+Percent = Annotated[int, _whole(1, 100)]
+Port = Annotated[int, _whole(1, 65_535)]
+PortOrNone = Annotated[int, _whole(0, 65_535)]

@@ -32,13 +32,19 @@ from engine.setting_types import (
     HOUR,
     MILLISECOND,
     MINUTE,
+    SECOND,
     Batch,
     Bytes,
     Day,
+    Email,
     Line,
     LongTime,
+    Percent,
+    Port,
+    PortOrNone,
     SenderFields,
     ShortTime,
+    TimeOfDay,
     Uuid,
     duration_text,
 )
@@ -46,6 +52,7 @@ from engine.setting_types import (
 PREFIX = "SUNDHEDSAGENT_"
 _NO_SETTINGS = {HOME_VARIABLE, KEY_VARIABLE}  # variables with the same prefix that other parts read
 _MASKED = "********"
+_SECRETS = {"mail.password", "incident.driftstatus_token"}
 
 PLACEHOLDERS = {
     "beskedtype_sygehusophold": "00000000-0000-4000-8000-000000000001",
@@ -145,6 +152,139 @@ class PartiesSettings(_Section):
     )
 
 
+class AlarmSettings(_Section):
+    """Manglende kvitteringer: sager og mails."""
+
+    gather: LongTime = Field(
+        default=30 * SECOND,
+        description="Så længe samles manglende kvitteringer, før en sags første mail sendes.",
+    )
+    grown_after: LongTime = Field(
+        default=15 * MINUTE,
+        description="Er sagen vokset, når der er gået så længe efter den første mail, sendes der én til.",
+    )
+    remind_every: LongTime = Field(default=4 * HOUR, description="Derefter mindes der om sagen så ofte.")
+    retake: LongTime = Field(
+        default=8 * HOUR,
+        description="En taget sag rejses igen, når der er gået så længe uden at den er lukket.",
+    )
+    escalate_after: LongTime = Field(
+        default=2 * HOUR, description="En sag, som ingen har taget inden da, går videre til hotlinens leder."
+    )
+    lead_email: Email = Field(
+        default="", description="Mailadressen på hotlinens leder. Tom: sagen vises, men ingen mail sendes."
+    )
+
+
+class MailSettings(_Section):
+    """Mails om sager og hændelser."""
+
+    send_by: Literal["folder", "smtp"] = Field(
+        default="folder",
+        description='"folder": mails lægges som .eml i hjemmets mail/. "smtp": de sendes af serveren nedenfor.',
+    )
+    sender: Email = Field(
+        default="sundhedsagenten@localhost.localdomain", description="Mailadressen, som mails kommer fra."
+    )
+    server: Line = Field(default="localhost", description="SMTP-serverens navn.")
+    port: Port = Field(default=587, description="Og dens port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description='"starttls", "tls" fra første byte eller "none" (kun på egen maskine).',
+    )
+    ca_file: Line = Field(
+        default="", description="Fil med de certifikater, serveren må være udstedt af. Tom: maskinens egne."
+    )
+    user: Line = Field(default="", description="Brugernavn på serveren. Tomt: der logges ikke på.")
+    password: Line = Field(
+        default="", description="Adgangskoden. Den hører hjemme i miljøet, ikke i denne fil."
+    )
+    timeout: ShortTime = Field(default=30 * SECOND, description="Så længe ventes der på serveren.")
+    per_minute: Batch = Field(default=300, description="Så mange mails forsøges højst sendt i minuttet.")
+    longest_pause: LongTime = Field(default=15 * MINUTE, description="Den længste pause mellem to forsøg.")
+
+
+class OverviewSettings(_Section):
+    """Kvitteringsoverblik som daglig mail til tilmeldte leverandører og kontaktpunkter."""
+
+    daily: bool = Field(default=False, description="Om overblikket over det seneste døgn sendes hver dag.")
+    at: TimeOfDay = Field(default="07:00", description="Hvornår på dagen, dansk tid.")
+    contact_points: bool = Field(
+        default=True, description="Om kommunernes kontaktpunkter får det for deres egne systemer."
+    )
+
+
+class IncidentSettings(_Section):
+    """Major incidents: hvornår de foreslås, og hvem der får besked."""
+
+    auto_declare: bool = Field(
+        default=False, description="true: et forslag erklæres af sig selv. false: et menneske bekræfter."
+    )
+    bfo_after: LongTime = Field(
+        default=5 * MINUTE,
+        description="Så længe skal al fordeling mislykkes, over mindst to kommuner, før en hændelse foreslås.",
+    )
+    unprocessed_after: LongTime = Field(
+        default=5 * MINUTE,
+        description="Så længe må det ældste, der er kommet ind fra VANS, ligge ubehandlet.",
+    )
+    failure_window: LongTime = Field(
+        default=10 * MINUTE, description="Andelen af fejl regnes over så lang tid."
+    )
+    failure_percent: Percent = Field(
+        default=50, description="Så stor en andel af det modtagne skal mislykkes, før en hændelse foreslås."
+    )
+    failure_least: Batch = Field(default=20, description="Og så mange skal mindst være mislykkedes.")
+    silence_day: LongTime = Field(
+        default=30 * MINUTE,
+        description="Før der er historik: så længe må der intet komme om dagen (kl. 7-22).",
+    )
+    silence_night: LongTime = Field(default=3 * HOUR, description="Og så længe om natten.")
+    false_alarms_per_year: Batch = Field(
+        default=1,
+        description="Så mange gange om året må stilhed højst blive meldt, hvor den blot var et tilfælde.",
+    )
+    update_every: LongTime = Field(
+        default=HOUR, description="Næste opdatering af en erklæret hændelse loves efter så længe."
+    )
+    remind_before: LongTime = Field(
+        default=10 * MINUTE, description="Så længe før den lovede opdatering mindes der om den."
+    )
+    driftsvagt_email: Email = Field(
+        default="", description="KOMBITs driftsvagt. Tom: trinnet udføres manuelt."
+    )
+    beskedfordeler_email: Email = Field(
+        default="", description="Fejlmelding hos den, der driver Beskedfordeleren. Tom: manuelt."
+    )
+    driftstatus_api: Line = Field(
+        default="", description="Adressen på driftstatus' HTTP-API (som Statuspage). Tom: manuelt."
+    )
+    driftstatus_token: Line = Field(
+        default="", description="Adgang til API'et. Den hører hjemme i miljøet, ikke i denne fil."
+    )
+
+
+class MonitorSettings(_Section):
+    """Overvågning af Sundhedsagenten selv."""
+
+    port: PortOrNone = Field(
+        default=0, description="Port for /healthz, /readyz og /metrics. 0: der lyttes ikke."
+    )
+    address: Line = Field(default="127.0.0.1", description="Adressen, der lyttes på.")
+    station_after: LongTime = Field(
+        default=2 * MINUTE, description="Så længe må en station stå stille, før det er en alarm."
+    )
+    envelope_after: LongTime = Field(
+        default=15 * MINUTE, description="Så længe må en konvolut vente på at komme ud på VANS."
+    )
+    mail_after: LongTime = Field(
+        default=30 * MINUTE, description="Så længe må en mail vente på at blive sendt."
+    )
+    person_after: LongTime = Field(
+        default=24 * HOUR, description="Så længe må noget vente på et menneske, før det er en alarm."
+    )
+
+
 class EngineSettings(_Section):
     """Motoren."""
 
@@ -211,6 +351,11 @@ class Settings(BaseSettings):
     kuvert: KuvertSettings = KuvertSettings()
     switchover: SwitchoverSettings = SwitchoverSettings()
     parties: PartiesSettings = PartiesSettings()
+    alarm: AlarmSettings = AlarmSettings()
+    mail: MailSettings = MailSettings()
+    overview: OverviewSettings = OverviewSettings()
+    incident: IncidentSettings = IncidentSettings()
+    monitor: MonitorSettings = MonitorSettings()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()
 
@@ -253,7 +398,7 @@ class Settings(BaseSettings):
         """Every key with its value and where that comes from; secrets are masked."""
         settings, content = cls.load(home), _read(home)
         lines = [
-            InForce(key, _toml_value(_at(settings.model_dump(), key)), _origin(content, key))
+            InForce(key, _masked(key, _at(settings.model_dump(), key)), _origin(content, key))
             for key, _ in fields()
         ]
         key_origin: Literal["miljø", "fil"] = "miljø" if KEY_VARIABLE in os.environ else "fil"
@@ -302,6 +447,10 @@ def new_file() -> str:
         lines += textwrap.wrap(field.description or "", 100, initial_indent="# ", subsequent_indent="# ")
         lines.append(f"{name} = {_toml_value(field.default)}")
     return "\n".join(lines) + "\n"
+
+
+def _masked(key: str, value: object) -> str:
+    return _MASKED if key in _SECRETS and value else _toml_value(value)
 
 
 class _Environment(PydanticBaseSettingsSource):

@@ -50,6 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedClock:
     """The machine's clock, to turn: a Monday in winter, ten in the morning in Denmark."""
     simulated = SimulatedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
     monkeypatch.setattr(SystemClock, "now", lambda _: simulated.now())
+    monkeypatch.setattr(SystemClock, "steady", lambda _: simulated.steady())
     return simulated
 
 

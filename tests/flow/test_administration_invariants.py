@@ -127,7 +127,7 @@ class Administered(Machine):
 
     @rule(seconds=st.sampled_from([-3_600, -30, 90_000]))
     def the_clock_jumps(self, seconds: int) -> None:
-        self.world.clock.advance(timedelta(seconds=seconds))
+        self.world.clock.step(timedelta(seconds=seconds))
 
     def act(self, work: Any, *, dies: bool = False) -> None:
         """A person's change; a rule may refuse it, and the program may die before it is committed."""
@@ -169,7 +169,7 @@ class Administered(Machine):
         return self.primaries.get(key)
 
     def everything_arrives(self) -> None:
-        self.world.clock.advance(max(timedelta(0), self.latest - self.world.clock.now()))
+        self.world.clock.step(max(timedelta(0), self.latest - self.world.clock.now()))
         super().everything_arrives()
         now = self.world.clock.now()
         with self.world.db.reading() as conn:

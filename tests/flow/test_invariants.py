@@ -125,7 +125,14 @@ class Machine(RuleBasedStateMachine):
         with self.world.db.writing() as tx:
             release_all(tx, tables.publication)
             release_all(tx, tables.envelope_out)
-        links = Links(self.inboxes[0], self.links[1], self.links[0], self.inboxes[1])
+        links = Links(
+            self.inboxes[0],
+            self.links[1],
+            self.links[0],
+            self.inboxes[1],
+            self.world.mails,
+            self.world.status_page,
+        )
         self.engine = Engine(self.world.db, BOX, self.world.clock, self.world.settings, links)
 
     def run(self, work: Any) -> None:

@@ -14,7 +14,14 @@ from engine.clock import SimulatedClock
 from engine.desk.act import Act, open_act
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.advis import Unit
-from engine.links.memory import MemoryBeskedfordeler, MemoryInbox, MemoryVansOutbox
+from engine.flow.mail_texts import MailTexts
+from engine.links.memory import (
+    MemoryBeskedfordeler,
+    MemoryInbox,
+    MemoryMail,
+    MemoryStatusPage,
+    MemoryVansOutbox,
+)
 from engine.ports import OutgoingBesked
 from engine.service import Engine, Links
 from engine.settings import Settings
@@ -123,13 +130,21 @@ class World:
         self.db = a_database(path)
         self.vans_in, self.vans_out = MemoryInbox(), MemoryVansOutbox()
         self.beskedfordeler, self.kvitteringer = MemoryBeskedfordeler(), MemoryInbox()
+        self.mails, self.status_page = MemoryMail(), MemoryStatusPage()
         self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **settings)
         self.start_engine()
 
-    def start_engine(self) -> None:
+    def start_engine(self, texts: MailTexts | None = None) -> None:
         """A new engine on the same database and links, as after a crash."""
-        links = Links(self.vans_in, self.vans_out, self.beskedfordeler, self.kvitteringer)
-        self.engine = Engine(self.db, BOX, self.clock, self.settings, links)
+        links = Links(
+            self.vans_in,
+            self.vans_out,
+            self.beskedfordeler,
+            self.kvitteringer,
+            self.mails,
+            self.status_page,
+        )
+        self.engine = Engine(self.db, BOX, self.clock, self.settings, links, texts)
 
     def close(self) -> None:
         self.db.close()
@@ -146,7 +161,7 @@ class World:
     def acting(self, actor: str = "mette") -> Iterator[Act]:
         """A person's change of the registry, committed at the end of the block; `Office` gives the like."""
         with self.db.writing() as tx:
-            yield open_act(tx, self.clock.now(), actor)
+            yield open_act(tx, self.clock, actor)
 
     def primary(self, code: str = "0101") -> str:
         """The name of the kommune's primary, as the database has it."""

@@ -33,6 +33,23 @@ class Action(StrEnum):
     FIELD_TYPED = "field-typed"
     ROLE_GRANTED = "role-granted"
     ROLE_REVOKED = "role-revoked"
+    CASE_TAKEN = "case-taken"
+    CASE_RELEASED = "case-released"
+    CASE_NOTED = "case-noted"
+    MAINTENANCE_PLANNED = "maintenance-planned"
+    MAINTENANCE_CANCELLED = "maintenance-cancelled"
+    MAIL_RETRIED = "mail-retried"
+    INCIDENT_PROPOSED = "incident-proposed"
+    INCIDENT_DECLARED = "incident-declared"
+    INCIDENT_DISMISSED = "incident-dismissed"
+    INCIDENT_STEP_SET = "incident-step-set"
+    INCIDENT_UPDATED = "incident-updated"
+    INCIDENT_RESOLVED = "incident-resolved"
+    PERSON_SOUGHT = "person-sought"
+    ADVIS_RESENT = "advis-resent"
+    QUARANTINE_RETRIED = "quarantine-retried"
+    QUARANTINE_DISCARDED = "quarantine-discarded"
+    HANDLED = "handled"
 
     @property
     def danish(self) -> str:
@@ -61,6 +78,23 @@ _DANISH = {
     Action.FIELD_TYPED: "felt udfyldt",
     Action.ROLE_GRANTED: "rolle givet",
     Action.ROLE_REVOKED: "rolle frataget",
+    Action.CASE_TAKEN: "sag taget",
+    Action.CASE_RELEASED: "sag givet fri",
+    Action.CASE_NOTED: "note til sag",
+    Action.MAINTENANCE_PLANNED: "servicevindue planlagt",
+    Action.MAINTENANCE_CANCELLED: "servicevindue aflyst",
+    Action.MAIL_RETRIED: "mail forsøgt igen",
+    Action.INCIDENT_PROPOSED: "hændelse foreslået",
+    Action.INCIDENT_DECLARED: "hændelse erklæret",
+    Action.INCIDENT_DISMISSED: "hændelse afvist",
+    Action.INCIDENT_STEP_SET: "trin i hændelse sat",
+    Action.INCIDENT_UPDATED: "hændelse opdateret",
+    Action.INCIDENT_RESOLVED: "hændelse løst",
+    Action.PERSON_SOUGHT: "borger fremsøgt",
+    Action.ADVIS_RESENT: "advis fordelt igen",
+    Action.QUARANTINE_RETRIED: "karantæne prøvet igen",
+    Action.QUARANTINE_DISCARDED: "karantæne kasseret",
+    Action.HANDLED: "markeret som behandlet",
 }
 
 Values = Mapping[str, Any]

@@ -51,6 +51,47 @@ class EventKind(StrEnum):
     SWITCHOVER_CHANGED = "switchover-changed"
     SWITCHOVER_CANCELLED = "switchover-cancelled"
     SWITCHOVER_CARRIED_OUT = "switchover-carried-out"
+    CASE_OPENED = "case-opened"
+    ADVIS_DELAYED = "advis-delayed"
+    KVITTERING_MISSED = "kvittering-missed"
+    KVITTERING_MISSED_QUIETLY = "kvittering-missed-quietly"
+    CASE_TAKEN = "case-taken"
+    CASE_RELEASED = "case-released"
+    CASE_NOTED = "case-noted"
+    CASE_RAISED = "case-raised"
+    CASE_ESCALATED = "case-escalated"
+    CASE_HELD = "case-held"
+    CASE_LET_GO = "case-let-go"
+    CASE_CLOSED = "case-closed"
+    MAINTENANCE_PLANNED = "maintenance-planned"
+    MAINTENANCE_CANCELLED = "maintenance-cancelled"
+    MAIL_ORDERED = "mail-ordered"
+    MAIL_SENT = "mail-sent"
+    MAIL_FAILED = "mail-failed"
+    MAIL_REFUSED = "mail-refused"
+    MAIL_RETRIED = "mail-retried"
+    MAIL_TEXT_BROKEN = "mail-text-broken"
+    INCIDENT_PROPOSED = "incident-proposed"
+    INCIDENT_ENDED_ITSELF = "incident-ended-itself"
+    INCIDENT_CAME_BACK = "incident-came-back"
+    INCIDENT_DECLARED = "incident-declared"
+    INCIDENT_DISMISSED = "incident-dismissed"
+    INCIDENT_STEP_DONE = "incident-step-done"
+    INCIDENT_STEP_SKIPPED = "incident-step-skipped"
+    INCIDENT_STEP_FAILED = "incident-step-failed"
+    INCIDENT_STEP_REFUSED = "incident-step-refused"
+    INCIDENT_UPDATED = "incident-updated"
+    INCIDENT_UPDATE_DUE = "incident-update-due"
+    INCIDENT_RESOLVED = "incident-resolved"
+    REGION_SILENT = "region-silent"
+    REGION_HEARD = "region-heard"
+    ADVIS_RESENT = "advis-resent"
+    QUARANTINE_RETRIED = "quarantine-retried"
+    QUARANTINE_DISCARDED = "quarantine-discarded"
+    HANDLED = "handled"
+    STALLED = "stalled"
+    MOVED_AGAIN = "moved-again"
+    CLOCK_WAS_SET = "clock-was-set"
 
 
 _SENTENCES: dict[EventKind, str] = {
@@ -96,6 +137,49 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.SWITCHOVER_CHANGED: "Omlægningen til {new} er flyttet fra {before} til {at}",
     EventKind.SWITCHOVER_CANCELLED: "Omlægningen til {new}, planlagt til {at}, er annulleret",
     EventKind.SWITCHOVER_CARRIED_OUT: "Omlægning gennemført: {new} er primært i stedet for {old} fra {at}{late}",
+    EventKind.CASE_OPENED: "Sag {case} åbnet: {what}",
+    EventKind.ADVIS_DELAYED: "Beskedfordeleren har ikke taget imod adviset inden {minutes} min; sag {case}",
+    EventKind.KVITTERING_MISSED: "Ingen kvittering fra {receiver} inden fristen; sag {case}",
+    EventKind.KVITTERING_MISSED_QUIETLY: (
+        "Ingen kvittering fra {receiver} inden fristen, men systemet har servicevindue; ingen mail; sag {case}"
+    ),
+    EventKind.CASE_TAKEN: "Sag {case} er taget af {who}{note}",
+    EventKind.CASE_RELEASED: "Sag {case} er givet fri igen{note}",
+    EventKind.CASE_NOTED: "Note til sag {case}: {note}",
+    EventKind.CASE_RAISED: "Sag {case} rejses igen: {why}",
+    EventKind.CASE_ESCALATED: "Ingen har taget sag {case}; {whom}",
+    EventKind.CASE_HELD: "Mails om sag {case} holdes tilbage: major incident {incident} forklarer den",
+    EventKind.CASE_LET_GO: "Mails om sag {case} holdes ikke længere tilbage: major incident {incident} er slut",
+    EventKind.CASE_CLOSED: "Sag {case} er lukket: {why}",
+    EventKind.MAINTENANCE_PLANNED: "Servicevindue for {receiver} fra {begins} til {ends}: {reason}",
+    EventKind.MAINTENANCE_CANCELLED: "Servicevinduet for {receiver} fra {begins} er aflyst",
+    EventKind.MAIL_ORDERED: "Mail til {address}: {subject}",
+    EventKind.MAIL_SENT: "Mail er sendt til {address}: {subject}",
+    EventKind.MAIL_FAILED: "Mail til {address} kunne ikke sendes (forsøg {attempts}): {error}; nyt forsøg kl. {next}",
+    EventKind.MAIL_REFUSED: "Mail til {address} er afvist for bestandig: {error}",
+    EventKind.MAIL_RETRIED: "Mail til {address} forsøges igen",
+    EventKind.MAIL_TEXT_BROKEN: "Hjemmets egen mailtekst {name} kan ikke bruges: {error}; den indbyggede er brugt",
+    EventKind.INCIDENT_PROPOSED: "Major incident {incident} foreslået: {basis}",
+    EventKind.INCIDENT_ENDED_ITSELF: "Det, der gav anledning til hændelse {incident}, er ophørt",
+    EventKind.INCIDENT_CAME_BACK: "Det, der gav anledning til hændelse {incident}, er tilbage: {basis}",
+    EventKind.INCIDENT_DECLARED: "Major incident {incident} erklæret: {title}",
+    EventKind.INCIDENT_DISMISSED: "Forslaget om major incident {incident} er afvist: {reason}",
+    EventKind.INCIDENT_STEP_DONE: "{step} er udført af {person}{note}",
+    EventKind.INCIDENT_STEP_SKIPPED: "{step} er sprunget over: {note}",
+    EventKind.INCIDENT_STEP_FAILED: "{step} kunne ikke sendes (forsøg {attempts}): {error}; nyt forsøg kl. {next}",
+    EventKind.INCIDENT_STEP_REFUSED: "{step} kan ikke sendes: {error}; det skal gøres manuelt",
+    EventKind.INCIDENT_UPDATED: "{phase}: {text}",
+    EventKind.INCIDENT_UPDATE_DUE: "Hændelse {incident} skal opdateres inden kl. {due}",
+    EventKind.INCIDENT_RESOLVED: "Major incident {incident} er løst: {text}",
+    EventKind.REGION_SILENT: "Der kommer intet fra {region}: {basis}",
+    EventKind.REGION_HEARD: "Der kommer igen adviser fra {region}",
+    EventKind.ADVIS_RESENT: "Fordeles igen under samme BeskedId (runde {round}): {reason}",
+    EventKind.QUARANTINE_RETRIED: "{name} er taget ud af karantænen og prøves igen{reason}",
+    EventKind.QUARANTINE_DISCARDED: "{name} i karantænen er kasseret: {reason}",
+    EventKind.HANDLED: "{what} er behandlet: {note}",
+    EventKind.STALLED: "{what} har stået stille i {minutes} min: {detail}",
+    EventKind.MOVED_AGAIN: "{what} er i gang igen",
+    EventKind.CLOCK_WAS_SET: "Maskinens ur er stillet {seconds} s; alle frister er flyttet med",
 }
 
 

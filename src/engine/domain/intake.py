@@ -42,3 +42,14 @@ _DANISH = {
     QuarantineReason.NOT_A_KVITTERING: "Filen er ikke en læsbar MedComKvittering",
     QuarantineReason.INTERNAL_ERROR: "Sundhedsagenten kunne ikke behandle filen (intern fejl)",
 }
+
+
+class QuarantineDecision(StrEnum):
+    """What a person decided about something in quarantine."""
+
+    RETRIED = "retried"  # handed in again
+    DISCARDED = "discarded"
+
+    @property
+    def danish(self) -> str:
+        return {"retried": "prøvet igen", "discarded": "kasseret"}[self.value]

@@ -16,6 +16,7 @@ _LONGEST_NAME = 200
 _LONGEST_TEXT = 2_000
 _LONGEST_EMAIL = 254  # as SMTP has it
 _SOR = re.compile(r"[0-9]{11,18}")
+LIKE_CPR = re.compile(r"(?<!\d)(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-? ?\d{4}(?!\d)")
 _EMAIL = re.compile(r"[^@\s<>(),;:\"\\]+@[^@\s<>(),;:\"\\]+\.[^@\s<>(),;:\"\\.]+")
 
 
@@ -82,6 +83,18 @@ def checked_text(text: str, what: str) -> str:
         raise RuleError(f"{begun(what)} er for lang: højst {_LONGEST_TEXT} tegn, men er {len(remark)}.")
     if not remark.isprintable():
         raise RuleError(f"{begun(what)} indeholder tegn, der ikke kan vises.")
+    return remark
+
+
+def checked_remark(text: str, what: str) -> str:
+    """A remark that goes into events, mails and reports: it may not be empty, and may not hold a CPR number."""
+    remark = checked_text(text, what)
+    if not remark:
+        raise RuleError(f"Skriv {what}; det må ikke være tomt.")
+    if LIKE_CPR.search(remark):
+        raise RuleError(
+            f"{begun(what)} ligner noget med et CPR-nummer. Skriv uden personoplysninger; brug advisets nummer."
+        )
     return remark
 
 

@@ -1,6 +1,7 @@
 """A new advis: taken, with all that follows from it, or refused by Sundhedsagenten itself."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import uuid4
 
 from engine.domain.acknowledgement import PendingState, ResponseCode
@@ -54,7 +55,7 @@ def accept(
             receiver_id=receiver.id,
             state=PendingState.PENDING.value,
         )
-    order_publication(ledger, advis)
+    order_publication(ledger, advis, batch.settings.publish.alarm_after)
     batch.envelope_taken(item, envelope, Outcome.ADVIS, advis_id=advis.id)
     hospital = notification.sender.name or notification.sender.gln or envelope.head.sender.id
     ledger.event(
@@ -115,10 +116,15 @@ def refusal(
     )
 
 
-def order_publication(ledger: Ledger, advis: KnownAdvis) -> None:
+def order_publication(ledger: Ledger, advis: KnownAdvis, alarm_after: timedelta) -> None:
     """Leave the work for publish; a further round repeats the same BeskedId."""
     ledger.add(
-        tables.publication, advis_id=advis.id, round=advis.round, ordered_at=ledger.now, next_at=ledger.now
+        tables.publication,
+        advis_id=advis.id,
+        round=advis.round,
+        ordered_at=ledger.now,
+        next_at=ledger.now,
+        delayed_at=ledger.now + alarm_after,
     )
 
 

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 from sqlalchemy import select, update
 
 from engine.clock import Clock
+from engine.domain import pulse
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.events import EventKind, Level
 from engine.flow.outgoing import order_again, receipt_content
 from engine.flow.pauses import pause
 from engine.flow.sending import Sending
+from engine.flow.timekeeping import open_ledger
 from engine.ports import OutgoingEnvelope, SendResult, VansOutbox
 from engine.settings import Settings
 from engine.store import tables
@@ -37,6 +39,7 @@ class Answer(Sending[OutgoingEnvelope]):
 
     name: ClassVar[str] = "answer"
     outbox = tables.envelope_out
+    channel: ClassVar[str] = pulse.VANS_OUT
     longest_pause = timedelta(minutes=5)
 
     def __init__(
@@ -86,8 +89,8 @@ class Answer(Sending[OutgoingEnvelope]):
     async def send(self, messages: Sequence[OutgoingEnvelope]) -> Sequence[SendResult]:
         return await self._vans.send(messages)
 
-    def sent(self, ledger: Ledger, rows: Sequence[Any]) -> None:
-        out = self.outbox
+    def sent(self, ledger: Ledger, orders: Sequence[tuple[Any, SendResult]]) -> None:
+        out, rows = self.outbox, [row for row, _ in orders]
         ids = [row.id for row in rows]
         # A receipt can be quicker than this transaction: then none is waited for.
         receipted = select(out.c.id).where(out.c.id.in_(ids), out.c.receipt_at.is_not(None))
@@ -106,7 +109,8 @@ class Answer(Sending[OutgoingEnvelope]):
                     envelope_id=row.envelope_id,
                 )
 
-    def failed(self, ledger: Ledger, row: Any, error: str) -> None:
+    def failed(self, ledger: Ledger, row: Any, result: SendResult) -> None:
+        error = result.error or ""
         attempts, next_at = self.postponed(ledger, row, error)
         ledger.event(
             EventKind.ENVELOPE_FAILED,
@@ -171,7 +175,7 @@ class FollowUp:
 
     def _order_again(self, tx: Tx) -> int:
         out = tables.envelope_out
-        ledger = Ledger(tx, self._clock.now())
+        ledger = open_ledger(tx, self._clock)
         overdue = (
             select(out)
             .where(out.c.receipt_due_at <= ledger.now)

@@ -55,6 +55,7 @@ class Batch:
             conn, {envelope.head.envelope_id for envelope in envelopes}
         )
         self._unmatched = known.unmatched_kvitteringer(conn, message_ids)
+        self.heard: list[str] = []  # the kommune of every advis that came, copies too
         self._fresh_payloads: dict[int, bytes] = {}  # of this batch: no query can see them yet
 
     def roster(self, envelope: MessageEnvelope) -> Roster | None:
@@ -128,6 +129,9 @@ class Batch:
     ) -> int:
         """Record the envelope and order its VANS receipt; the row's id."""
         row_id = self.ledger.tx.next_id("envelope_in")
+        roster = self.roster(envelope)
+        if roster is not None and outcome in {Outcome.ADVIS, Outcome.COPY}:
+            self.heard.append(roster.kommune_code)
         head, meta = envelope.head, envelope.meta
         self.ledger.add(
             tables.envelope_in,

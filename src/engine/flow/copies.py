@@ -104,7 +104,7 @@ def _republish(batch: Batch, envelope: MessageEnvelope, advis: KnownAdvis) -> No
     those who answered transient-error and are still there.
     """
     advis.round += 1
-    order_publication(batch.ledger, advis)
+    order_publication(batch.ledger, advis, batch.settings.publish.alarm_after)
     in_service = _in_service(batch, envelope)
     for receiver_id, state in advis.expected.items():
         if state is PendingState.TRANSIENT_ERROR and receiver_id in in_service:
@@ -116,6 +116,7 @@ def _republish(batch: Batch, envelope: MessageEnvelope, advis: KnownAdvis) -> No
                 settled_at=None,
                 clock_from=None,
                 due_at=None,
+                case_id=None,
             )
     batch.event(EventKind.REPUBLICATION_ORDERED, advis, round=advis.round)
 

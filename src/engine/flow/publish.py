@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, bindparam, select, update
 
 from engine.clock import Clock
+from engine.domain import pulse
 from engine.domain.acknowledgement import PendingState
 from engine.domain.events import EventKind, Level
 from engine.domain.ids import BeskedId, Cvr, SystemUuid
@@ -41,6 +42,7 @@ class Publish(Sending[OutgoingBesked]):
 
     name: ClassVar[str] = "publish"
     outbox = tables.publication
+    channel: ClassVar[str] = pulse.BESKEDFORDELER
 
     def __init__(
         self,
@@ -97,10 +99,10 @@ class Publish(Sending[OutgoingBesked]):
     async def send(self, messages: Sequence[OutgoingBesked]) -> Sequence[SendResult]:
         return await self._beskedfordeler.publish(messages)
 
-    def sent(self, ledger: Ledger, orders: Sequence[Order]) -> None:
+    def sent(self, ledger: Ledger, orders: Sequence[tuple[Order, SendResult]]) -> None:
         now = ledger.now
         due = now + self._settings.kvittering.deadline
-        for row in (order.row for order in orders):
+        for row in (order.row for order, _ in orders):
             self.done(ledger, row, accepted_at=now)
             if row.published_at is None:
                 ledger.change(tables.advis, {"id": row.advis_id}, published_at=now)
@@ -112,10 +114,10 @@ class Publish(Sending[OutgoingBesked]):
                 round=row.round,
                 due=due.isoformat(),
             )
-        _start_clocks(ledger.tx.conn, [order.row.advis_id for order in orders], now, due)
+        _start_clocks(ledger.tx.conn, [order.row.advis_id for order, _ in orders], now, due)
 
-    def failed(self, ledger: Ledger, order: Order, error: str) -> None:
-        row = order.row
+    def failed(self, ledger: Ledger, order: Order, result: SendResult) -> None:
+        row, error = order.row, result.error or ""
         waited = ledger.now - row.ordered_at
         late = row.late_alarmed_at is None and waited >= self._settings.publish.late_after
         alarmed_at = ledger.now if late else row.late_alarmed_at

@@ -21,6 +21,7 @@ from engine.flow.taking import PutAside, Taking
 from engine.ports import Delivery, Finished
 from engine.store import tables
 from engine.store.ledger import Ledger
+from engine.store.traffic import note_traffic
 from engine.wire.hospital_notification import MessageKind
 from engine.wire.vans_envelope import MessageEnvelope, ReceiptKind
 
@@ -38,7 +39,9 @@ class Receive(Taking[Incoming]):
     def record(self, ledger: Ledger, items: Sequence[Incoming], aside: PutAside) -> list[Finished]:
         carry_out_due(ledger)  # the primary of receipt time is the one whose instant has come
         batch = Batch(ledger, items, aside, self._box, self._settings)
-        return [_take(batch, item) for item in items]
+        finished = [_take(batch, item) for item in items]
+        note_traffic(ledger, batch.heard)
+        return finished
 
 
 def _take(batch: Batch, item: Incoming) -> Finished:

@@ -12,12 +12,14 @@ from sqlalchemy import Table
 from engine.clock import Clock
 from engine.flow.claims import claim
 from engine.flow.pauses import pause
+from engine.flow.timekeeping import open_ledger
 from engine.flow.trouble import told
 from engine.ports import SendResult
 from engine.settings import Settings
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
 from engine.store.payloads import PayloadBox
+from engine.store.pulse import note_bad, note_good
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,7 @@ class Sending(ABC, Generic[M]):
 
     name: ClassVar[str]
     outbox: ClassVar[Table]
+    channel: ClassVar[str]  # domain.pulse
 
     def __init__(self, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str) -> None:
         self._db = db
@@ -62,11 +65,11 @@ class Sending(ABC, Generic[M]):
         """Hand the messages to the other side; one result each, in order."""
 
     @abstractmethod
-    def sent(self, ledger: Ledger, orders: Sequence[Any], /) -> None:
+    def sent(self, ledger: Ledger, orders: "Sequence[tuple[Any, SendResult]]", /) -> None:
         """Record what the other side took over."""
 
     @abstractmethod
-    def failed(self, ledger: Ledger, order: Any, error: str, /) -> None:
+    def failed(self, ledger: Ledger, order: Any, result: SendResult, /) -> None:
         """Record what it did not."""
 
     async def step(self) -> int:
@@ -125,12 +128,16 @@ class Sending(ABC, Generic[M]):
             return SendResult(f"Meddelelsen kan ikke dannes ({type(error).__name__})")
 
     def _record(self, tx: Tx, orders: Sequence[Any], results: Sequence[SendResult]) -> None:
-        ledger = Ledger(tx, self._clock.now())
+        ledger = open_ledger(tx, self._clock)
         taken = []
         for order, result in zip(orders, results, strict=True):
             if result.error is None:
-                taken.append(order)
+                taken.append((order, result))
             else:
-                self.failed(ledger, order, result.error)
+                self.failed(ledger, order, result)
         self.sent(ledger, taken)
+        if taken or any(result.final for result in results):
+            note_good(ledger, [self.channel])
+        else:
+            note_bad(ledger, self.channel, next(result.error or "" for result in results))
         ledger.write()

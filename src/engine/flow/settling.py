@@ -1,6 +1,7 @@
 """What a kvittering does to its advis: settles the row that waits for it, and is the answer if it is the primary's."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.domain.acknowledgement import Disposition, PendingState, ResponseCode, settle
 from engine.domain.events import EventKind, Level
@@ -82,7 +83,7 @@ def _record(
     kind: EventKind,
     level: Level = Level.INFO,
     actor: str | None = None,
-    **data: str,
+    **data: Any,
 ) -> None:
     ledger.event(
         kind,

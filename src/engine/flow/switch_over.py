@@ -17,6 +17,7 @@ from engine.domain.audit import Action
 from engine.domain.events import EventKind
 from engine.domain.procedure import StepState
 from engine.domain.switchover import DueSwitchover, SwitchoverState
+from engine.flow.timekeeping import open_ledger
 from engine.flow.trouble import told
 from engine.local_time import local_date
 from engine.store import tables
@@ -49,7 +50,7 @@ class SwitchOver:
         return conn.execute(query).scalar() is not None
 
     def _carry_out(self, tx: Tx) -> int:
-        ledger = Ledger(tx, self._clock.now())
+        ledger = open_ledger(tx, self._clock)
         done = carry_out_due(ledger)
         ledger.write()
         return len(done)

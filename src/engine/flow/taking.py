@@ -15,6 +15,7 @@ from engine.clock import Clock
 from engine.domain.events import EventKind, Level
 from engine.domain.intake import QuarantineReason
 from engine.flow.reading import Trouble
+from engine.flow.timekeeping import open_ledger
 from engine.flow.trouble import told
 from engine.ports import Delivery, Finished, Inbox
 from engine.settings import Settings
@@ -102,7 +103,7 @@ class Taking(ABC, Generic[R]):
 
     def _commit(self, items: Sequence[R], trouble: Trouble | None = None) -> list[Finished]:
         with self._db.writing() as tx:
-            ledger = Ledger(tx, self._clock.now())
+            ledger = open_ledger(tx, self._clock)
             done = known.finished_deliveries(tx.conn, self.recorded_in, [item.delivery.key for item in items])
             fresh = [item for item in items if item.delivery.key not in done]
             aside = PutAside(ledger, self.channel, self._box)

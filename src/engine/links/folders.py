@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 # fsync waits for the disk, not for Python: in parallel the disk gathers several into one.
 _WRITERS = 8
+
+# A backlog of a hundred thousand files is old whichever of them are looked at.
+_MOST_LOOKED_AT = 10_000
 
 
 class FolderInbox:
@@ -46,6 +51,20 @@ class FolderInbox:
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             self._in_hand.pop(delivery.name, None)
+
+    async def oldest(self) -> datetime | None:
+        return await asyncio.to_thread(self._oldest)
+
+    def _oldest(self) -> datetime | None:
+        """By the file's time of change, as `take` sorts; the names in hand count too."""
+        oldest: float | None = None
+        with os.scandir(self._folder) as entries:
+            for entry in itertools.islice(entries, _MOST_LOOKED_AT):
+                if entry.name.endswith(".xml") and not entry.name.startswith("."):
+                    with contextlib.suppress(FileNotFoundError):
+                        changed = entry.stat(follow_symlinks=False).st_mtime
+                        oldest = changed if oldest is None else min(oldest, changed)
+        return None if oldest is None else datetime.fromtimestamp(oldest, UTC)
 
     def _take(self, limit: int) -> list[Delivery]:
         if not self._backlog:
@@ -214,5 +233,5 @@ def _danish(error: OSError) -> str:
 def leftovers(folders: Iterable[Path]) -> None:
     """Remove what a crash left half-written; called while no other engine works in the folders."""
     for folder in folders:
-        for temporary in folder.glob(".*.xml.tmp"):
+        for temporary in folder.glob(".*.tmp"):
             temporary.unlink(missing_ok=True)

@@ -2,8 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from engine.ports import Delivery, Finished, OutgoingBesked, OutgoingEnvelope, SendResult
+from engine.ports import (
+    Delivery,
+    Finished,
+    OutgoingBesked,
+    OutgoingEnvelope,
+    OutgoingMail,
+    SendResult,
+    StatusUpdate,
+)
 
 
 class MemoryInbox:
@@ -13,6 +22,7 @@ class MemoryInbox:
         self._waiting: deque[Delivery] = deque()
         self._serial = 0
         self.finished: list[Finished] = []
+        self.oldest_at: datetime | None = None  # set by tests: there is no clock here
 
     def drop(self, data: bytes | None, name: str = "", key: str = "") -> Delivery:
         """Add one delivery; without a key it is a new one."""
@@ -29,6 +39,9 @@ class MemoryInbox:
 
     async def give_back(self, deliveries: Sequence[Delivery]) -> None:
         self._waiting.extendleft(reversed(deliveries))
+
+    async def oldest(self) -> datetime | None:
+        return self.oldest_at
 
     @property
     def quarantined(self) -> list[Finished]:
@@ -62,4 +75,33 @@ class MemoryBeskedfordeler:
     async def publish(self, beskeder: Sequence[OutgoingBesked]) -> Sequence[SendResult]:
         results = [self.verdict(besked) for besked in beskeder]
         self.published += [b for b, result in zip(beskeder, results, strict=True) if result.error is None]
+        return results
+
+
+class MemoryMail:
+    """Keeps what was sent; `verdict` says what becomes of each mail."""
+
+    def __init__(self, verdict: Callable[[OutgoingMail], SendResult] = _accept) -> None:
+        self.sent: list[OutgoingMail] = []
+        self.verdict = verdict
+
+    async def send(self, mails: Sequence[OutgoingMail]) -> Sequence[SendResult]:
+        results = [self.verdict(mail) for mail in mails]
+        self.sent += [mail for mail, result in zip(mails, results, strict=True) if result.error is None]
+        return results
+
+    async def close(self) -> None:
+        pass
+
+
+class MemoryStatusPage:
+    """Keeps what was posted; `verdict` says what becomes of each update."""
+
+    def __init__(self, verdict: Callable[[StatusUpdate], SendResult] = _accept) -> None:
+        self.posted: list[StatusUpdate] = []
+        self.verdict = verdict
+
+    async def post(self, updates: Sequence[StatusUpdate]) -> Sequence[SendResult]:
+        results = [self.verdict(update) for update in updates]
+        self.posted += [u for u, result in zip(updates, results, strict=True) if result.error is None]
         return results

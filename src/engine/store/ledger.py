@@ -26,6 +26,7 @@ _INSERTED = (
     tables.envelope_out,
     tables.kvittering,
     tables.quarantine,
+    tables.mail,
     tables.event,
 )
 """In an order in which every row finds what it refers to."""
@@ -63,6 +64,8 @@ class Ledger:
         level: Level = Level.INFO,
         advis_id: int | None = None,
         kommune_code: str | None = None,
+        case_id: int | None = None,
+        incident_id: int | None = None,
         **data: Any,
     ) -> None:
         """Record a fact; `data` must be free of personal data."""
@@ -75,6 +78,8 @@ class Ledger:
             advis_id=advis_id,
             kommune_code=kommune_code,
             data=to_json(data),
+            case_id=case_id,
+            incident_id=incident_id,
         )
 
     def write(self) -> None:

@@ -343,6 +343,16 @@ quarantine = Table(
     Column("envelope_in_id", Id),
     Column("advis_id", Id),
     Column("payload_id", ForeignKey("payload.id")),
+    Column("decision", String(16)),  # domain.intake.QuarantineDecision; NULL: it waits for a person
+    Column("decided_at", Instant),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
+    Index(
+        "ix_quarantine_waiting",
+        "quarantined_at",
+        sqlite_where=text("decision IS NULL"),
+        postgresql_where=text("decision IS NULL"),
+    ),
 )
 
 advis = Table(
@@ -424,6 +434,7 @@ expected_kvittering = Table(
     Column("clock_from", Instant),  # StatusKode 20 of the publication that it waits for
     Column("due_at", Instant),
     Column("settled_at", Instant),
+    Column("case_id", Id),  # the case that it joined when it was missed
     Index(
         "ix_expected_kvittering_negative",
         "state",
@@ -433,8 +444,15 @@ expected_kvittering = Table(
     Index(
         "ix_expected_kvittering_due",
         "due_at",
-        sqlite_where=text("state = 'pending'"),
-        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending' AND case_id IS NULL"),
+        postgresql_where=text("state = 'pending' AND case_id IS NULL"),
+    ),
+    Index(
+        "ix_expected_kvittering_missed",
+        "case_id",
+        "due_at",
+        sqlite_where=text("state = 'pending' AND case_id IS NOT NULL"),
+        postgresql_where=text("state = 'pending' AND case_id IS NOT NULL"),
     ),
 )
 
@@ -479,7 +497,21 @@ publication = Table(
     Column("accepted_at", Instant),
     Column("last_error", Text),
     Column("late_alarmed_at", Instant),
+    Column("delayed_at", Instant),  # when it is late enough for a case; NULL: a resend, which opens none
+    Column("case_id", Id),
     UniqueConstraint("advis_id", "round"),
+    Index(
+        "ix_publication_delayed",
+        "delayed_at",
+        sqlite_where=text("next_at IS NOT NULL AND case_id IS NULL"),
+        postgresql_where=text("next_at IS NOT NULL AND case_id IS NULL"),
+    ),
+    Index(
+        "ix_publication_case_id",
+        "case_id",
+        sqlite_where=text("next_at IS NOT NULL AND case_id IS NOT NULL"),
+        postgresql_where=text("next_at IS NOT NULL AND case_id IS NOT NULL"),
+    ),
     Index(
         "ix_publication_waiting",
         "next_at",
@@ -543,6 +575,255 @@ envelope_out = Table(
     ),
 )
 
+# --- alarms, mails and incidents -------------------------------------------------------------------------------------
+
+# A window that the vendor has planned: what is missed in it is recorded, and no mail tells of it.
+maintenance = Table(
+    "maintenance",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("receiver_id", ForeignKey("receiver.id"), nullable=False, index=True),
+    Column("from_at", Instant, nullable=False),  # inclusive
+    Column("until_at", Instant, nullable=False),  # exclusive
+    Column("reason", Text, nullable=False),
+    Column("planned_at", Instant, nullable=False),
+    Column("planned_by", Text, nullable=False),
+    Column("cancelled_at", Instant),
+    Column("cancelled_by", Text),
+    CheckConstraint("from_at < until_at", name="begins_before_it_ends"),
+)
+
+# What is missing of one kommune: kvitteringer of one receiver, or adviser that the Beskedfordeler has not accepted.
+# Instants that end in `_due` are timers; they move along when the machine's clock is set.
+alarm_case = Table(
+    "alarm_case",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False),  # domain.alarm.CaseKind
+    Column("kommune_code", ForeignKey("kommune.code"), nullable=False),
+    Column("receiver_id", ForeignKey("receiver.id")),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("misses", Integer, nullable=False, server_default="0"),  # all that ever joined
+    Column("quiet_misses", Integer, nullable=False, server_default="0"),  # of them inside maintenance
+    Column("told_misses", Integer, nullable=False, server_default="0"),  # when the last mail was written
+    Column("stage", Integer, nullable=False, server_default="0"),  # domain.alarm.Stage
+    Column("mail_due", Instant),  # when the next mail is to be considered
+    Column("mailed_at", Instant),  # the last mail
+    Column("taken_by", Text),
+    Column("taken_at", Instant),
+    Column("taken_note", Text),
+    Column("taken_misses", Integer, nullable=False, server_default="0"),
+    Column("retake_due", Instant),  # when a taken case is raised again
+    Column("worsened_due", Instant),  # from when on it is raised again where it has grown
+    Column("escalate_due", Instant),
+    Column("escalated_at", Instant),
+    Column("held_by", ForeignKey("incident.id")),  # the major incident that explains it
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint(
+        "(kind = 'missing-kvittering') = (receiver_id IS NOT NULL)", name="missing_of_a_receiver"
+    ),
+    CheckConstraint("(taken_by IS NULL) = (taken_at IS NULL)", name="taken_has_its_time"),
+    Index(
+        "uq_alarm_case_open_of_receiver",
+        "receiver_id",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL AND kind = 'missing-kvittering'"),
+        postgresql_where=text("closed_at IS NULL AND kind = 'missing-kvittering'"),
+    ),
+    Index(
+        "uq_alarm_case_open_of_kommune",
+        "kommune_code",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL AND kind = 'delayed-publication'"),
+        postgresql_where=text("closed_at IS NULL AND kind = 'delayed-publication'"),
+    ),
+    Index(
+        "ix_alarm_case_open",
+        "opened_at",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+mail = Table(
+    "mail",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column(
+        "order_key", Text, nullable=False, unique=True
+    ),  # what it is: the database refuses the same mail twice
+    Column(
+        "message_id", Text, nullable=False, unique=True
+    ),  # without the angle brackets; the same on every attempt
+    Column("kind", String(24), nullable=False),  # domain.alarm.MailKind
+    Column("address", Text, nullable=False),
+    Column("kommune_code", String(4)),
+    Column("case_id", ForeignKey("alarm_case.id"), index=True),
+    Column("incident_id", ForeignKey("incident.id"), index=True),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("ordered_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempted_at", Instant, index=True),  # the last attempt: what the rate limit counts
+    Column("next_at", Instant),  # NULL: sent, or refused for good
+    Column("claimed_by", Text),
+    Column("claimed_until", Instant),
+    Column("sent_at", Instant),
+    Column("refused_at", Instant),
+    Column("last_error", Text),
+    CheckConstraint("sent_at IS NULL OR refused_at IS NULL", name="sent_or_refused"),
+    Index(
+        "ix_mail_waiting",
+        "next_at",
+        sqlite_where=text("next_at IS NOT NULL"),
+        postgresql_where=text("next_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_mail_refused",
+        "refused_at",
+        sqlite_where=text("refused_at IS NOT NULL"),
+        postgresql_where=text("refused_at IS NOT NULL"),
+    ),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("cause", String(20), nullable=False),  # domain.incident.Cause
+    Column("state", String(12), nullable=False),  # domain.incident.IncidentState
+    Column("phase", String(16)),  # domain.incident.Phase; NULL until it is declared
+    Column("title", Text, nullable=False),
+    Column("basis", Text, nullable=False),  # what was seen, Danish
+    Column("began_at", Instant, nullable=False),
+    Column("over_at", Instant),  # when what was seen had ended by itself
+    Column("proposed_at", Instant, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("declared_at", Instant),
+    Column("declared_by", Text),
+    Column("dismissed_at", Instant),
+    Column("dismissed_by", Text),
+    Column("reason", Text),
+    Column("next_update_at", Instant),  # what was promised
+    Column("reminded_at", Instant),
+    Column("resolved_at", Instant),
+    Column("resolved_by", Text),
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint("state <> 'dismissed' OR reason <> ''", name="dismissed_with_a_reason"),
+    CheckConstraint("(state = 'resolved') = (resolved_at IS NOT NULL)", name="resolved_has_its_time"),
+    Index(
+        "uq_incident_open",
+        "cause",
+        unique=True,
+        sqlite_where=text("state IN ('proposed', 'declared') AND cause <> 'other'"),
+        postgresql_where=text("state IN ('proposed', 'declared') AND cause <> 'other'"),
+    ),
+    Index(
+        "ix_incident_open",
+        "proposed_at",
+        sqlite_where=text("state IN ('proposed', 'declared')"),
+        postgresql_where=text("state IN ('proposed', 'declared')"),
+    ),
+)
+
+# One step of the handbook's list, or one update sent by a channel. A row with `next_at` is to be sent by the engine.
+incident_step = Table(
+    "incident_step",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("step", String(24), nullable=False),  # its key in data/incident.toml, or update-<n>-<channel>
+    Column("target", String(16), nullable=False),  # the first step that goes the same way
+    Column("phase", String(16), nullable=False),  # domain.incident.Phase, when it was written
+    Column("title", Text, nullable=False),
+    Column("channel", String(8), nullable=False),  # domain.incident.Channel
+    Column("state", String(12), nullable=False),  # domain.incident.IncidentStepState
+    Column("text", Text, nullable=False),  # what to say, ready to paste; or what is sent
+    Column("due_at", Instant, nullable=False),
+    Column("person", Text),
+    Column("done_at", Instant),
+    Column("note", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_at", Instant),
+    Column("claimed_by", Text),
+    Column("claimed_until", Instant),
+    Column("last_error", Text),
+    Column("external_id", Text),  # what the other side calls it
+    UniqueConstraint("incident_id", "step"),
+    Index(
+        "ix_incident_step_waiting",
+        "next_at",
+        sqlite_where=text("next_at IS NOT NULL"),
+        postgresql_where=text("next_at IS NOT NULL"),
+    ),
+)
+
+incident_update = Table(
+    "incident_update",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("incident_id", ForeignKey("incident.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("next_update_at", Instant),
+)
+
+# What a person has seen to without more to be done: it waits for nobody any more.
+handled = Table(
+    "handled",
+    metadata,
+    Column("subject", Text, primary_key=True),  # "negative:<advis>:<receiver>", "unmatched:<kvittering>"
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+# --- is it alive? -----------------------------------------------------------------------------------------------------
+
+# Adviser taken in, by region and hour: what an hour of the week usually brings is learnt from it.
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("hour", Instant, primary_key=True),  # its beginning
+    Column("region_code", String(4), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+# Stations and channels: when each last did its work, and since when it has not. The instants are timers.
+pulse = Table(
+    "pulse",
+    metadata,
+    Column("name", String(32), primary_key=True),  # domain.pulse
+    Column("good_at", Instant),
+    Column("bad_since", Instant),  # NULL: the last attempt was good
+    Column("error", Text),  # Danish; never personal data
+)
+
+# What has not moved for longer than its limit, from when it was noticed until it moves again.
+stall = Table(
+    "stall",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+# The machine's clock beside one that nobody sets: what separates them is how far it was set.
+timekeeping = Table(
+    "timekeeping",
+    metadata,
+    Column("id", Integer, primary_key=True),  # 1
+    Column("boot", Text, nullable=False),
+    Column("elapsed", BigInteger, nullable=False),  # microseconds since that boot
+    Column("wall", Instant, nullable=False),
+    Column("own", Instant, nullable=False),  # the engine's own time, never a second away
+)
+
 # --- what happened -------------------------------------------------------------------------------------------------
 
 event = Table(
@@ -556,7 +837,21 @@ event = Table(
     Column("advis_id", Id),
     Column("kommune_code", String(4)),
     Column("data", Text, nullable=False),  # JSON object; never personal data
+    Column("case_id", Id),
+    Column("incident_id", Id),
     Index("ix_event_advis_id", "advis_id"),
+    Index(
+        "ix_event_case_id",
+        "case_id",
+        sqlite_where=text("case_id IS NOT NULL"),
+        postgresql_where=text("case_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_event_incident_id",
+        "incident_id",
+        sqlite_where=text("incident_id IS NOT NULL"),
+        postgresql_where=text("incident_id IS NOT NULL"),
+    ),
     # What happened to a kommune, and to none of its adviser alone.
     Index(
         "ix_event_of_kommune",

@@ -1,0 +1,17 @@
+"""Names of what has a pulse: stations, channels and regions."""
+
+BESKEDFORDELER = "channel:beskedfordeler"
+VANS_OUT = "channel:vans-out"
+MAIL = "channel:mail"
+DRIFTSTATUS = "channel:driftstatus"
+VANS_IN = "channel:vans-in"  # good when an advis came in, copies too
+_STATION, _REGION = "station:", "region:"
+
+
+def station(name: str) -> str:
+    return _STATION + name
+
+
+def region(code: str) -> str:
+    """The adviser of the kommuner of one region."""
+    return _REGION + code

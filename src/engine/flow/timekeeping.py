@@ -1,0 +1,102 @@
+"""Deadlines last as long as they say, also when the machine's clock is set.
+
+Instants are kept by the machine's clock, so that every reader can tell what is left of a deadline. When that clock is
+set, everything that waits is moved along by as much. How far it was set shows beside a clock that nobody sets.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Column, Connection, Select, insert, literal_column, select, update
+
+from engine.clock import Clock, Steady
+from engine.domain.events import EventKind, Level
+from engine.store import tables
+from engine.store.database import Tx
+from engine.store.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+# A time server slews a clock by less all the time. The engine's own time follows it by steps of so much.
+_LEAST_STEP = timedelta(seconds=1)
+_KEEP_EVERY = timedelta(seconds=10)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def open_ledger(tx: Tx, clock: Clock) -> Ledger:
+    """A ledger at the present instant, after whatever waits has been moved along with the clock.
+
+    Every transaction that sets a timer begins so: none is set by the new time before the others have moved to it.
+    The instant is the engine's own, which goes on steadily and is never a second away from the machine's.
+    """
+    table, now, steady = tables.timekeeping, clock.now(), clock.steady()
+    row = tx.conn.execute(_kept()).one_or_none()
+    own = now if row is None else row.own + _passed(row, now, steady)
+    is_moved = abs(now - own) >= _LEAST_STEP
+    ledger = Ledger(tx, now if is_moved else own)
+    if row is not None and row.boot == steady.boot and not is_moved and own - row.own < _KEEP_EVERY:
+        return ledger
+    if is_moved:
+        _move(ledger, now - own)
+    elapsed = steady.elapsed // _MICROSECOND
+    values = {"boot": steady.boot, "elapsed": elapsed, "wall": now, "own": ledger.now}
+    tx.conn.execute(insert(table).values(id=1, **values) if row is None else update(table).values(**values))
+    return ledger
+
+
+def own_time(conn: Connection, clock: Clock) -> datetime | None:
+    """The engine's own time; None where the machine's clock was set, and a ledger must be opened to tell."""
+    now = clock.now()
+    row = conn.execute(_kept()).one_or_none()
+    own: datetime = now if row is None else row.own + _passed(row, now, clock.steady())
+    return own if abs(now - own) < _LEAST_STEP else None
+
+
+def _kept() -> Select[Any]:
+    table = tables.timekeeping
+    return select(table.c.boot, table.c.elapsed, table.c.wall, table.c.own)
+
+
+def _passed(row: Any, now: datetime, steady: Steady) -> timedelta:
+    """What has passed since the row was written."""
+    if row.boot == steady.boot:
+        passed: timedelta = steady.elapsed - row.elapsed * _MICROSECOND
+        return passed
+    # Nobody knows how long the machine was off. Its clock's word is taken, but time does not run backwards.
+    gone: timedelta = now - row.wall
+    return max(gone, timedelta())
+
+
+def _move(ledger: Ledger, step: timedelta) -> None:
+    seconds = round(step / timedelta(seconds=1))
+    log.warning("clock-was-set", seconds=seconds)
+    for column, is_waiting in _timers():
+        ledger.tx.conn.execute(
+            update(column.table)
+            .where(is_waiting, column.is_not(None))
+            # The column's own number: adding in the database moves a hundred thousand rows in one statement.
+            .values({column.name: literal_column(f"{column.name} + {step // _MICROSECOND}")})
+        )
+    ledger.event(EventKind.CLOCK_WAS_SET, level=Level.WARNING, seconds=seconds)
+
+
+def _timers() -> list[tuple[Column[Any], Any]]:
+    expected, publication, out = tables.expected_kvittering, tables.publication, tables.envelope_out
+    mail, case, step, pulse = tables.mail, tables.alarm_case, tables.incident_step, tables.pulse
+    is_pending = expected.c.state == literal_column("'pending'")
+    is_open = case.c.closed_at.is_(None)
+    return [
+        (expected.c.due_at, is_pending),
+        *(
+            (publication.c[name], publication.c.next_at.is_not(None))
+            for name in ("delayed_at", "claimed_until")
+        ),
+        (publication.c.next_at, publication.c.next_at.is_not(None)),
+        (out.c.receipt_due_at, out.c.receipt_due_at.is_not(None)),
+        *((table.c.claimed_until, table.c.next_at.is_not(None)) for table in (out, mail, step)),
+        *((table.c.next_at, table.c.next_at.is_not(None)) for table in (out, mail, step)),
+        *((case.c[name], is_open) for name in ("mail_due", "retake_due", "worsened_due", "escalate_due")),
+        (pulse.c.good_at, pulse.c.name.is_not(None)),
+        (pulse.c.bad_since, pulse.c.name.is_not(None)),
+    ]

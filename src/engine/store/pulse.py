@@ -1,0 +1,46 @@
+"""Pulses: when each station and channel last did its work, and since when it has not."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from engine.store import tables
+from engine.store.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """`bad_since` is None where the last attempt was good. Both move along when the machine's clock is set."""
+
+    good_at: datetime | None
+    bad_since: datetime | None
+    error: str | None
+
+
+def note_good(ledger: Ledger, names: Iterable[str]) -> None:
+    """It did its work now."""
+    _note(ledger, {name: {"good_at": ledger.now, "bad_since": None, "error": None} for name in names})
+
+
+def note_bad(ledger: Ledger, name: str, error: str) -> None:
+    """It tried and failed; `error` is Danish and free of personal data. The first failure says since when."""
+    known = pulses(ledger.tx.conn).get(name)
+    since = known.bad_since if known and known.bad_since else ledger.now
+    _note(ledger, {name: {"bad_since": since, "error": error}})
+
+
+def pulses(conn: Connection) -> dict[str, Pulse]:
+    """All of them, by name."""
+    table = tables.pulse
+    query = select(table.c.name, table.c.good_at, table.c.bad_since, table.c.error)
+    return {name: Pulse(*values) for name, *values in conn.execute(query)}
+
+
+def _note(ledger: Ledger, values: Mapping[str, dict[str, Any]]) -> None:
+    conn, table = ledger.tx.conn, tables.pulse
+    for name, row in values.items():
+        if conn.execute(update(table).where(table.c.name == name).values(**row)).rowcount == 0:
+            conn.execute(insert(table).values(name=name, **row))
