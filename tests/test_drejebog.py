@@ -153,6 +153,7 @@ class Walk:
             mock.patch.object(office, "caller_identity", return_value=told.who),
             mock.patch.object(access, "caller_identity", return_value=told.who),
             mock.patch.object(SystemClock, "now", return_value=self.clock.now()),
+            mock.patch.object(SystemClock, "steady", return_value=self.clock.steady()),
             mock.patch.dict(os.environ, {"SUNDHEDSAGENT_HOME": str(self.home.path)}),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

@@ -12,16 +12,23 @@ from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock, SystemClock
 from engine.errors import HomeError
+from engine.flow.announce import Announce, IncidentClock
 from engine.flow.answer import Answer, FollowUp
 from engine.flow.claims import release_all
 from engine.flow.collect import Collect
+from engine.flow.mail_texts import MailTexts
+from engine.flow.notify import Notify
+from engine.flow.post import Post
 from engine.flow.publish import Publish
 from engine.flow.receive import Receive
 from engine.flow.switch_over import SwitchOver
 from engine.flow.trouble import told
+from engine.flow.watch import Watch
 from engine.home import Home, payload_key
+from engine.links.driftstatus import HttpStatusPage
 from engine.links.folders import FolderBeskedfordeler, FolderInbox, FolderVansOutbox, leftovers
-from engine.ports import Beskedfordeler, Inbox, VansOutbox
+from engine.links.mail import mail_outbox
+from engine.ports import Beskedfordeler, Inbox, MailOutbox, StatusPage, VansOutbox
 from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database
@@ -52,6 +59,8 @@ class Links:
     vans_out: VansOutbox
     beskedfordeler: Beskedfordeler
     kvitteringer: Inbox
+    mails: MailOutbox
+    status_page: StatusPage | None  # None: driftstatus is told by hand
 
     @classmethod
     def folders(cls, home: Home, settings: Settings) -> "Links":
@@ -60,6 +69,8 @@ class Links:
             FolderVansOutbox(home.vans_out),
             FolderBeskedfordeler(home.dueslag),
             FolderInbox(home.afsend, home.beskedfordeler_quarantine, settings.kvittering.max_besked_bytes),
+            mail_outbox(home, settings),
+            HttpStatusPage(settings.incident) if settings.incident.driftstatus_api else None,
         )
 
 
@@ -88,9 +99,19 @@ class Bell:
 class Engine:
     """The stations of one engine on one database."""
 
-    def __init__(self, db: Database, box: PayloadBox, clock: Clock, settings: Settings, links: Links) -> None:
+    def __init__(
+        self,
+        db: Database,
+        box: PayloadBox,
+        clock: Clock,
+        settings: Settings,
+        links: Links,
+        texts: MailTexts | None = None,
+    ) -> None:
+        texts = texts or MailTexts()
         owner = str(uuid4())
         self._db = db
+        self._links = links
         self._poll_s = settings.engine.poll.total_seconds()
         self.stations: Sequence[Station] = (
             Receive(links.vans_in, db, box, clock, settings),
@@ -99,6 +120,11 @@ class Engine:
             Answer(links.vans_out, db, box, clock, settings, owner),
             FollowUp(db, clock, settings),
             SwitchOver(db, clock),
+            Watch(db, clock, settings),
+            Notify(db, clock, settings, texts),
+            IncidentClock(db, clock, settings, texts),
+            *([Announce(links.status_page, db, box, clock, settings, owner)] if links.status_page else []),
+            Post(links.mails, db, box, clock, settings, owner),
         )
 
     @classmethod
@@ -117,23 +143,33 @@ class Engine:
         settings = settings or Settings.load(home)
         db = Database.sqlite(home.database_file)
         leftovers(
-            [home.vans_out, home.vans_quarantine, home.beskedfordeler_quarantine, *home.dueslag.iterdir()]
+            [
+                home.vans_out,
+                home.vans_quarantine,
+                home.beskedfordeler_quarantine,
+                home.mail,
+                *home.dueslag.iterdir(),
+            ]
         )
         with db.writing() as tx:
             # The lock says that no other engine lives: claims are a dead one's.
-            release_all(tx, tables.publication)
-            release_all(tx, tables.envelope_out)
+            for outbox in (tables.publication, tables.envelope_out, tables.mail, tables.incident_step):
+                release_all(tx, outbox)
         box = PayloadBox(payload_key(home))
-        return cls(db, box, clock or SystemClock(), settings, links or Links.folders(home, settings))
+        links = links or Links.folders(home, settings)
+        return cls(db, box, clock or SystemClock(), settings, links, MailTexts(home.mail_templates))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish what is in hand."""
         bell = Bell()
-        async with asyncio.TaskGroup() as group:
-            for station in self.stations:
-                group.create_task(self._work(station, bell, stop), name=station.name)
-            await stop.wait()
-            bell.ring()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for station in self.stations:
+                    group.create_task(self._work(station, bell, stop), name=station.name)
+                await stop.wait()
+                bell.ring()
+        finally:
+            await self._links.mails.close()
 
     async def drain(self) -> int:
         """Handle all that waits, until nothing is left to do now; how much was handled.
@@ -148,6 +184,8 @@ class Engine:
             raise HomeError(
                 f"Databasen kan ikke bruges nu ({error.orig}). Intet er tabt; kør igen bagefter."
             ) from error
+        finally:
+            await self._links.mails.close()
         return handled
 
     def close(self) -> None:

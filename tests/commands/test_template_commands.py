@@ -333,7 +333,7 @@ def test_a_folder_of_somebody_else(at_home: Command, here: Path, monkeypatch: py
 
     def refused(path: Any, *how: Any, **more: Any) -> int:
         # Root may write anywhere, so the refusal is made up; for these files alone, for pytest opens some too.
-        if ".skabelon-" in str(path):
+        if ".sundhedsagent-" in str(path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return really(path, *how, **more)
 

@@ -12,9 +12,13 @@ import typer
 from engine.commands import (
     advis,
     audit,
+    case,
     contact,
+    incident,
     init,
     kommune,
+    mail,
+    maintenance,
     overview,
     procedure,
     receiver,
@@ -74,6 +78,10 @@ app.add_typer(procedure.app, name="procedure")
 app.add_typer(request.app, name="request")
 app.add_typer(template.app, name="template")
 app.add_typer(advis.app, name="advis")
+app.add_typer(case.app, name="case")
+app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(mail.app, name="mail")
+app.add_typer(incident.app, name="incident")
 app.add_typer(registry.app, name="registry")
 app.add_typer(role.app, name="role")
 app.add_typer(audit.app, name="audit")

@@ -1,15 +1,18 @@
 """What several commands share: the home, the options, and values from the command line."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from engine.errors import RuleError
+from engine.errors import RuleError, SundhedsagentError, os_reason
 from engine.home import Home, find_home
 
 if TYPE_CHECKING:
@@ -82,3 +85,27 @@ def confirm(question: str, *, yes: bool) -> None:
         answer = ""
     if answer.strip().lower() not in {"j", "ja", "y", "yes"}:
         raise RuleError("Afbrudt; intet er ændret.")
+
+
+def write_file(content: bytes, path: Path, *, force: bool = False) -> None:
+    """Write a file whole or not at all; one that is there already only with `force`."""
+    try:
+        _put(content, path, force=force)
+    except OSError as error:
+        raise SundhedsagentError(f"{path} kan ikke skrives: {os_reason(error)}.") from error
+
+
+def _put(content: bytes, path: Path, *, force: bool) -> None:
+    # A short name of its own: the file's may be as long as the file system takes.
+    temporary = path.parent / f".sundhedsagent-{os.urandom(8).hex()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if not force and os.path.lexists(path):  # it came while this was written
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """`template show|set|export`."""
 
-import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.commands import system_options as about
-from engine.commands.common import AsJson, home_of, office_of
+from engine.commands.common import AsJson, home_of, office_of, write_file
 from engine.commands.danish import Commands
 from engine.commands.output import facts, heading, plain, print_json, say
 
@@ -217,26 +216,5 @@ def _refuse_existing(paths: "Sequence[Path]", *, force: bool) -> None:
 def _write(template: "Template", form: "Format", path: Path, *, force: bool) -> None:
     """Write the file whole or not at all."""
     from engine.desk.template_export import export as content_of
-    from engine.errors import SundhedsagentError, os_reason
 
-    content = content_of(template, form)
-    try:
-        _put(content, path, force=force)
-    except OSError as error:
-        raise SundhedsagentError(f"{path} kan ikke skrives: {os_reason(error)}.") from error
-
-
-def _put(content: bytes, path: Path, *, force: bool) -> None:
-    # A short name of its own: the file's may be as long as the file system takes.
-    temporary = path.parent / f".skabelon-{os.urandom(8).hex()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if not force and os.path.lexists(path):  # it came while the others were written
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_file(content_of(template, form), path, force=force)

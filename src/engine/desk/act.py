@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from engine.clock import Clock
 from engine.domain.audit import Action, Values
 from engine.domain.events import EventKind, Level
 from engine.errors import OutdatedError
@@ -34,15 +35,24 @@ class Act:
         self,
         kind: EventKind,
         *,
-        kommune_code: str,
+        kommune_code: str | None = None,
         level: Level = Level.INFO,
         advis_id: int | None = None,
+        case_id: int | None = None,
+        incident_id: int | None = None,
         **data: Any,
     ) -> None:
         """Record a fact that touches the flow."""
         ledger = Ledger(self.tx, self.now)
         ledger.event(
-            kind, actor=self.actor, level=level, kommune_code=kommune_code, advis_id=advis_id, **data
+            kind,
+            actor=self.actor,
+            level=level,
+            kommune_code=kommune_code,
+            advis_id=advis_id,
+            case_id=case_id,
+            incident_id=incident_id,
+            **data,
         )
         ledger.write()
 
@@ -97,16 +107,17 @@ class Act:
         )
 
 
-def open_act(tx: Tx, now: datetime, actor: str) -> Act:
+def open_act(tx: Tx, clock: Clock, actor: str) -> Act:
     """A change of the registry as it is in force: a switchover whose instant has come is carried out first, also where
     no engine runs.
     """
     from engine.flow.switch_over import carry_out_due  # noqa: PLC0415 - heavy, and readers need none of it
+    from engine.flow.timekeeping import open_ledger  # noqa: PLC0415
 
-    ledger = Ledger(tx, now)
+    ledger = open_ledger(tx, clock)
     carry_out_due(ledger)
     ledger.write()
-    return Act(tx, now, actor)
+    return Act(tx, ledger.now, actor)
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

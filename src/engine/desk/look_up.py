@@ -7,7 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from engine.domain.advis import AdvisCode
 from engine.domain.events import Event, EventKind, Level
@@ -184,7 +195,15 @@ def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = Non
 def trace_advis(conn: Connection, ref: str, *, only: Collection[str] | None = None) -> list[TraceLine]:
     """Everything that happened to one advis, in order, with what happened to its kommune meanwhile."""
     event, view = tables.event, show_advis(conn, ref, only=only)
-    columns = (event.c.id, event.c.at, event.c.kind, event.c.actor, event.c.severity, event.c.data)
+    columns = (
+        event.c.id,
+        event.c.at,
+        event.c.kind,
+        event.c.actor,
+        event.c.severity,
+        event.c.data,
+        event.c.case_id,
+    )
     own = select(*columns).where(event.c.advis_id == view.id)
     rows = list(conn.execute(own))
     if view.kommune is not None and view.state is not AdvisState.REFUSED:
@@ -195,10 +214,18 @@ def trace_advis(conn: Connection, ref: str, *, only: Collection[str] | None = No
             event.c.kind.in_(_OF_KOMMUNE),
             event.c.id > min((row.id for row in rows), default=0),
         )
+        # And what was done about its missing kvittering: mails, and who took the case.
+        joined = [row for row in rows if row.case_id is not None]
+        of_case = select(*columns).where(
+            event.c.case_id.in_({row.case_id for row in joined}),
+            event.c.case_id.is_not(None),  # the condition of the index
+            event.c.advis_id.is_(None),
+            event.c.id > min((row.id for row in joined), default=0),
+        )
         under_way_until = _under_way_until(view)
-        if under_way_until is not None:
-            touched = touched.where(event.c.at <= under_way_until)
-        rows += conn.execute(touched)
+        for query in (touched, of_case):
+            ended = true() if under_way_until is None else event.c.at <= under_way_until
+            rows += conn.execute(query.where(ended))
     lines = sorted(rows, key=lambda row: row.id)
     return [trace_line(row.at, row.kind, row.actor, row.severity, row.data) for row in lines]
 

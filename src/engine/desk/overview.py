@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, literal_column, select
 
 from engine.desk.look_up import TraceLine, trace_line
 from engine.domain.acknowledgement import ResponseCode
@@ -90,10 +90,14 @@ def list_pending(
     conn: Connection, now: datetime, *, only: Collection[str] | None = None
 ) -> list[PendingLine]:
     """Kvitteringer that have not come, the most urgent first; those without a running clock last."""
-    due_at = tables.expected_kvittering.c.due_at
-    running = _pending(only).where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id)
-    not_running = _pending(only).where(due_at.is_(None)).order_by(tables.advis.c.id)
-    return [_pending_line(row, now) for query in (running, not_running) for row in conn.execute(query)]
+    due_at, case_id = tables.expected_kvittering.c.due_at, tables.expected_kvittering.c.case_id
+    unnoticed = _pending(only).where(case_id.is_(None))
+    queries = (
+        _pending(only).where(case_id.is_not(None)).order_by(due_at, tables.advis.c.id),
+        unnoticed.where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id),
+        unnoticed.where(due_at.is_(None)).order_by(tables.advis.c.id),
+    )
+    return [_pending_line(row, now) for query in queries for row in conn.execute(query)]
 
 
 def status(conn: Connection, now: datetime, settings: Settings) -> Status:
@@ -110,7 +114,12 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         if verdict is not None and not refused:
             answered[verdict] += count
     is_waiting = publication.c.next_at.is_not(None)
+    # Two partial indexes share what is pending: what has a case since it was missed, and what has none.
     is_pending = expected.c.state == _PENDING
+    is_missed = and_(is_pending, expected.c.case_id.is_not(None))
+    is_not_missed = and_(is_pending, expected.c.case_id.is_(None))
+    is_overdue = and_(is_not_missed, expected.c.due_at < now)
+    missed = _count(conn, expected, is_missed)
     is_unmatched = kvittering.c.disposition == literal_column("'unmatched'")
     alarms = (
         event.c.severity == literal_column("'alarm'"),
@@ -127,8 +136,8 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         delayed_publications=_count(
             conn, publication, is_waiting, publication.c.ordered_at <= now - settings.publish.alarm_after
         ),
-        pending=_count(conn, expected, is_pending),
-        overdue=_count(conn, expected, is_pending, expected.c.due_at < now),
+        pending=missed + _count(conn, expected, is_not_missed),
+        overdue=missed + _count(conn, expected, is_overdue),
         answered=answered,
         negative_kvitteringer=_count(
             conn, expected, expected.c.state.in_(literal_column(f"'{code}'") for code in _NEGATIVE)
@@ -143,7 +152,11 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         oldest_seconds=Oldest(
             publication=_age(conn, now, publication.c.ordered_at, is_waiting),
             envelope=_age(conn, now, out.c.ordered_at, out.c.next_at.is_not(None)),
-            overdue=_age(conn, now, expected.c.due_at, is_pending, expected.c.due_at < now),
+            overdue=max(
+                _age(conn, now, expected.c.due_at, is_missed) or 0,
+                _age(conn, now, expected.c.due_at, is_overdue) or 0,
+            )
+            or None,
             unmatched=_age(conn, now, kvittering.c.received_at, is_unmatched),
         ),
         alarm_count=_count(conn, event, *alarms),
