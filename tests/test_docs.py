@@ -23,7 +23,9 @@ from engine.desk.access import Role
 from engine.desk.look_up import AdvisState
 from engine.desk.mails import MailState
 from engine.desk.switchover_sheet import Fate
+from engine.desk.todo import TodoKind
 from engine.desk.typed import TypedField
+from engine.desk.where import Answer
 from engine.domain import events
 from engine.domain.acknowledgement import Disposition, PendingState
 from engine.domain.advis import AdvisCode
@@ -77,6 +79,7 @@ def test_the_tour_names_every_file_once_and_no_other():
         Action,
         AdvisCode,
         AdvisState,
+        Answer,
         CaseKind,
         Cause,
         Certification,
@@ -101,6 +104,7 @@ def test_the_tour_names_every_file_once_and_no_other():
         Severity,
         StepState,
         SwitchoverState,
+        TodoKind,
         TypedField,
     ],
 )
@@ -114,9 +118,11 @@ def test_the_glossary_has_every_word(words: type[StrEnum]):
         Action,
         AdvisCode,
         AdvisState,
+        Answer,
         CaseKind,
         Cause,
         Channel,
+        Disposition,
         Fate,
         IncidentState,
         IncidentStepState,
@@ -126,6 +132,7 @@ def test_the_glossary_has_every_word(words: type[StrEnum]):
         QuarantineDecision,
         QuarantineReason,
         SwitchoverState,
+        TodoKind,
         TypedField,
     ],
 )

@@ -16,6 +16,7 @@ from engine.flow.announce import Announce, IncidentClock
 from engine.flow.answer import Answer, FollowUp
 from engine.flow.claims import release_all
 from engine.flow.collect import Collect
+from engine.flow.detect import Detect
 from engine.flow.mail_texts import MailTexts
 from engine.flow.notify import Notify
 from engine.flow.post import Post
@@ -122,6 +123,7 @@ class Engine:
             SwitchOver(db, clock),
             Watch(db, clock, settings),
             Notify(db, clock, settings, texts),
+            Detect(links.vans_in, db, clock, settings, texts),
             IncidentClock(db, clock, settings, texts),
             *([Announce(links.status_page, db, box, clock, settings, owner)] if links.status_page else []),
             Post(links.mails, db, box, clock, settings, owner),

@@ -131,7 +131,9 @@ class World:
         self.vans_in, self.vans_out = MemoryInbox(), MemoryVansOutbox()
         self.beskedfordeler, self.kvitteringer = MemoryBeskedfordeler(), MemoryInbox()
         self.mails, self.status_page = MemoryMail(), MemoryStatusPage()
-        self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **settings)
+        # Few of these tests are about silence, and in nearly all nothing comes for hours.
+        quiet = {"incident": {"silence_day": "2 d", "silence_night": "2 d"}}
+        self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **(quiet | settings))
         self.start_engine()
 
     def start_engine(self, texts: MailTexts | None = None) -> None:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import AsJson, choice, instant, office_of
+from engine.commands import advis_options as by
+from engine.commands.common import AsJson, office_of
 from engine.commands.danish import Commands
 from engine.commands.output import dated, facts, heading, print_json, say, table, yes_no
 
@@ -26,56 +27,27 @@ Ref = Annotated[
 def list_(
     ctx: typer.Context,
     *,
-    kommune: Annotated[str | None, typer.Option(metavar="KODE", help="Kommunekode eller navn.")] = None,
-    code: Annotated[
-        str | None, typer.Option(metavar="KODE", help="Adviskode, fx STIN eller AN_SLHJ.")
-    ] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(metavar="TILSTAND", help="refused, received, published, acknowledged eller answered."),
-    ] = None,
-    message_id: Annotated[str | None, typer.Option(metavar="ID", help="MessageHeader.id.")] = None,
-    besked_id: Annotated[str | None, typer.Option(metavar="UUID", help="BeskedId.")] = None,
-    hospital: Annotated[
-        str | None, typer.Option(metavar="TEKST", help="Sygehusets GLN, SOR eller en del af navnet.")
-    ] = None,
-    receiver: Annotated[
-        str | None, typer.Option(metavar="TEKST", help="Modtagersystemets UUID eller navn.")
-    ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TID", help="Modtaget fra og med, dansk tid.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TID", help="Modtaget før, dansk tid.")] = None,
-    limit: Annotated[
-        int, typer.Option(metavar="ANTAL", min=1, max=1_000_000, help="Vis højst så mange.")
-    ] = 100,
+    kommune: by.Kommune = None,
+    code: by.Code = None,
+    state: by.State = None,
+    message_id: by.MessageId = None,
+    besked_id: by.BeskedId = None,
+    hospital: by.Hospital = None,
+    receiver: by.Receiver = None,
+    since: by.Since = None,
+    until: by.Until = None,
+    limit: by.Limit = 100,
     as_json: AsJson = False,
 ) -> None:
     from dataclasses import replace
 
-    from engine.desk.look_up import AdvisFilter, AdvisState, list_advis
-    from engine.domain.advis import AdvisCode
+    from engine.desk.look_up import list_advis
 
-    wanted = AdvisFilter(
-        code=choice(AdvisCode, code, "--code"),
-        state=choice(AdvisState, state, "--state"),
-        message_id=message_id,
-        besked_id=besked_id,
-        hospital=hospital,
-        receiver=receiver,
-        since=instant(since, "--since"),
-        until=instant(until, "--until"),
-        limit=limit,
-    )
+    wanted = by.filter_of(locals())
     with office_of(ctx) as office, office.visiting() as visit:
         only = visit.only if kommune is None else [visit.kommune(kommune).code]
         found = list_advis(visit.conn, replace(wanted, kommuner=only))
-    if as_json:
-        print_json(found)
-    elif not found:
-        say("Ingen adviser passer.")
-    else:
-        _print_list(found)
-        if len(found) == limit:
-            say("", f"Kun de {limit} nyeste er vist; --limit viser flere.")
+    print_found(found, limit, as_json=as_json)
 
 
 @app.says("show", "Vis alt om et advis undtagen dets indhold.")
@@ -102,6 +74,18 @@ def trace(ctx: typer.Context, ref: Ref, as_json: AsJson = False) -> None:
     for line in lines:
         colour = {"warning": "yellow", "alarm": "red"}.get(line.level)
         dated(line.local_time, f"{line.sentence} [{line.actor}]", colour)
+
+
+def print_found(found: "list[AdvisView]", limit: int, *, as_json: bool) -> None:
+    """A list of adviser, as every command shows it."""
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("Ingen adviser passer.")
+    else:
+        _print_list(found)
+        if len(found) == limit:
+            say("", f"Kun de {limit} nyeste er vist; --limit viser flere.")
 
 
 def _print_list(found: "list[AdvisView]") -> None:

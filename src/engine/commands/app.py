@@ -11,16 +11,19 @@ import typer
 
 from engine.commands import (
     advis,
+    advis_desk,  # noqa: F401 - adds its commands to `advis`
     audit,
     case,
     contact,
     incident,
     init,
     kommune,
+    kvittering,
     mail,
     maintenance,
     overview,
     procedure,
+    quarantine,
     receiver,
     registry,
     request,
@@ -30,6 +33,7 @@ from engine.commands import (
     simulate,
     switchover,
     template,
+    todo,
 )
 from engine.commands.danish import Commands, danish_fault
 from engine.commands.output import paint, printable
@@ -78,7 +82,10 @@ app.add_typer(procedure.app, name="procedure")
 app.add_typer(request.app, name="request")
 app.add_typer(template.app, name="template")
 app.add_typer(advis.app, name="advis")
+app.add_typer(todo.app, name="todo")
 app.add_typer(case.app, name="case")
+app.add_typer(kvittering.app, name="kvittering")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(mail.app, name="mail")
 app.add_typer(incident.app, name="incident")

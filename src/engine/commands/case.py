@@ -69,7 +69,9 @@ def take(ctx: typer.Context, case: Number, note: Note = "", version: Version = N
             line = take_case(act, settings, case, note, seen=version)
     assert line.taken_at is not None
     until = planned_text(line.taken_at + settings.alarm.retake)
-    say(f"Sag {case} er taget af {line.taken_by}. Den rejses igen, hvis den vokser eller ikke er lukket {until}.")
+    say(
+        f"Sag {case} er taget af {line.taken_by}. Den rejses igen, hvis den vokser eller ikke er lukket {until}."
+    )
 
 
 @app.says("release", "Giv en sag fri igen, så en anden kan tage den.")

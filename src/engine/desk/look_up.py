@@ -56,11 +56,15 @@ _DANISH = {
 class AdvisFilter:
     """Which adviser; None means all. Times are of receipt: `since` inclusive, `until` exclusive."""
 
+    ids: Collection[int] | None = None
     kommuner: Collection[str] | None = None  # their codes
     code: AdvisCode | None = None
     state: AdvisState | None = None
     message_id: str | None = None
     besked_id: str | None = None
+    bundle_id: str | None = None
+    envelope_id: str | None = None  # of an envelope in or out
+    cpr_hash: str | None = None  # desk/search.py makes it, with a reason
     hospital: str | None = None  # GLN, SOR or a part of the name
     receiver: str | None = None  # system UUID or name
     since: datetime | None = None
@@ -162,6 +166,15 @@ def list_advis(conn: Connection, wanted: AdvisFilter) -> list[AdvisView]:
     # The ids follow the times of receipt; the database has an index for the times.
     query = query.order_by(tables.advis.c.received_at.desc(), tables.advis.c.id.desc()).limit(wanted.limit)
     return _views(conn, query)
+
+
+def advis_ids(conn: Connection, wanted: AdvisFilter) -> list[int]:
+    """The ids alone, the oldest first, up to the filter's limit."""
+    advis = tables.advis
+    query = select(advis.c.id).where(*_conditions(wanted)).order_by(advis.c.received_at, advis.c.id)
+    if wanted.kommuner is not None:
+        query = query.where(advis.c.kommune_code.in_(wanted.kommuner))
+    return list(conn.execute(query.limit(wanted.limit)).scalars())
 
 
 def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = None) -> AdvisView:
@@ -293,6 +306,8 @@ _NOT_SHOWN = {"cpr_hash", "sealed_person", "payload_id", "verdict_payload_id"}
 
 def _conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
     advis, expected, receiver = tables.advis, tables.expected_kvittering, tables.receiver
+    if wanted.ids is not None:
+        yield advis.c.id.in_(wanted.ids)
     if wanted.code is not None:
         yield advis.c.code == wanted.code.value
     if wanted.state is not None:
@@ -302,6 +317,19 @@ def _conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
         yield advis.c.message_id.in_({given, given.lower(), given.upper()})
     if wanted.besked_id is not None:
         yield advis.c.besked_id == wanted.besked_id.strip().lower()
+    if wanted.bundle_id is not None:
+        # Copies of an advis have other Bundle.ids: every one that was seen leads to it.
+        seen, given = tables.bundle_seen, wanted.bundle_id.strip()
+        is_seen = seen.c.bundle_id.in_({given, given.lower(), given.upper()})
+        yield advis.c.message_id.in_(select(seen.c.message_id).where(is_seen))
+    if wanted.envelope_id is not None:
+        given = wanted.envelope_id.strip()
+        forms = {given, given.lower(), given.upper()}
+        came = select(tables.envelope_in.c.advis_id).where(tables.envelope_in.c.envelope_id.in_(forms))
+        went = select(tables.envelope_out.c.advis_id).where(tables.envelope_out.c.envelope_id.in_(forms))
+        yield or_(advis.c.id.in_(came), advis.c.id.in_(went))
+    if wanted.cpr_hash is not None:
+        yield advis.c.cpr_hash == wanted.cpr_hash
     if wanted.hospital is not None:
         yield or_(
             advis.c.sender_gln == wanted.hospital,

@@ -105,7 +105,11 @@ def retry_mail(act: Act, mail_id: int, address: str | None = None) -> MailLine:
     act.conn.execute(
         update(table).where(table.c.id == mail_id).values(address=to, next_at=act.now, refused_at=None)
     )
-    about: dict[str, Any] = {"kommune_code": line.kommune, "case_id": line.case_id, "incident_id": line.incident_id}
+    about: dict[str, Any] = {
+        "kommune_code": line.kommune,
+        "case_id": line.case_id,
+        "incident_id": line.incident_id,
+    }
     act.event(EventKind.MAIL_RETRIED, **about, address=to)
     act.audit(
         Action.MAIL_RETRIED,

@@ -49,6 +49,16 @@ class Disposition(StrEnum):
     UNEXPECTED = "unexpected"  # from a registered receiver that was not asked about this advis
     UNMATCHED = "unmatched"  # no such advis, or no such system: uafklaret
 
+    @property
+    def danish(self) -> str:
+        return {
+            "settled": "kvittering",
+            "duplicate": "gentaget kvittering",
+            "conflict": "modsiger den tidligere",
+            "unexpected": "ikke spurgt",
+            "unmatched": "uafklaret kvittering",
+        }[self.value]
+
 
 _P, _D = PendingState, Disposition
 _R = ResponseCode

@@ -5,6 +5,7 @@ VANS_OUT = "channel:vans-out"
 MAIL = "channel:mail"
 DRIFTSTATUS = "channel:driftstatus"
 VANS_IN = "channel:vans-in"  # good when an advis came in, copies too
+WATCH = "watch"  # beats while somebody listens for silence
 _STATION, _REGION = "station:", "region:"
 
 
@@ -15,3 +16,8 @@ def station(name: str) -> str:
 def region(code: str) -> str:
     """The adviser of the kommuner of one region."""
     return _REGION + code
+
+
+def region_of(name: str) -> str | None:
+    """The region's code; None where it is no region's pulse."""
+    return name.removeprefix(_REGION) if name.startswith(_REGION) else None

@@ -14,6 +14,7 @@ from engine.errors import RuleError
 
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 2_000
+_CPR_DIGITS = 10
 _LONGEST_EMAIL = 254  # as SMTP has it
 _SOR = re.compile(r"[0-9]{11,18}")
 LIKE_CPR = re.compile(r"(?<!\d)(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2}-? ?\d{4}(?!\d)")
@@ -96,6 +97,14 @@ def checked_remark(text: str, what: str) -> str:
             f"{begun(what)} ligner noget med et CPR-nummer. Skriv uden personoplysninger; brug advisets nummer."
         )
     return remark
+
+
+def checked_cpr(text: str) -> str:
+    """A CPR number as ten digits. The refusal does not repeat what was given."""
+    digits = "".join(char for char in text if char not in " -")
+    if not (digits.isascii() and digits.isdigit() and len(digits) == _CPR_DIGITS):
+        raise RuleError("Et CPR-nummer skal skrives som 10 cifre, med eller uden bindestreg.")
+    return digits
 
 
 def checked_email(text: str, what: str) -> str:

@@ -4,6 +4,7 @@ Every function works in its caller's transaction. What a state does not allow is
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,10 +90,27 @@ def ended_itself(ledger: Ledger, cause: Cause) -> None:
         _tell(ledger, incident, EventKind.INCIDENT_ENDED_ITSELF)
 
 
-def lasting(conn: Connection) -> Collection[Cause]:
-    """The detected causes whose latest incident, open or not, has not ended as far as can be seen."""
-    found = {cause: _latest(conn, cause) for cause in Cause if cause is not Cause.OTHER}
-    return [cause for cause, incident in found.items() if incident is not None and incident.over_at is None]
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the detected causes stand: `lasting` ones have an incident, open or not, whose end has not been seen, and to
+    propose a `settled` one would change nothing. `over` has the ends that have been seen.
+    """
+
+    lasting: Collection[Cause]
+    settled: Collection[Cause]
+    over: Mapping[Cause, datetime]
+
+
+def standing(conn: Connection, settings: Settings, now: datetime) -> Standing:
+    incident = tables.incident
+    latest = select(func.max(incident.c.id)).group_by(incident.c.cause)
+    rows = conn.execute(select(incident).where(incident.c.id.in_(latest))).all()
+    lasting = [row for row in rows if row.over_at is None]
+    return Standing(
+        [Cause(row.cause) for row in lasting],
+        [Cause(row.cause) for row in lasting if _answers(row, settings, now)],
+        {Cause(row.cause): row.over_at for row in rows if row.over_at is not None},
+    )
 
 
 def declare(ledger: Ledger, settings: Settings, texts: MailTexts, incident_id: int, *, by: str) -> None:

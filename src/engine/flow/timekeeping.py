@@ -97,6 +97,5 @@ def _timers() -> list[tuple[Column[Any], Any]]:
         *((table.c.claimed_until, table.c.next_at.is_not(None)) for table in (out, mail, step)),
         *((table.c.next_at, table.c.next_at.is_not(None)) for table in (out, mail, step)),
         *((case.c[name], is_open) for name in ("mail_due", "retake_due", "worsened_due", "escalate_due")),
-        (pulse.c.good_at, pulse.c.name.is_not(None)),
-        (pulse.c.bad_since, pulse.c.name.is_not(None)),
+        *((pulse.c[name], pulse.c.name.is_not(None)) for name in ("good_at", "since", "bad_since")),
     ]

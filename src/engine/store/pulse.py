@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -13,9 +13,10 @@ from engine.store.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """`bad_since` is None where the last attempt was good. Both move along when the machine's clock is set."""
+    """`bad_since` is None where the last attempt was good. All move along when the machine's clock is set."""
 
     good_at: datetime | None
+    since: datetime | None  # when what beats began to, without a break
     bad_since: datetime | None
     error: str | None
 
@@ -32,10 +33,18 @@ def note_bad(ledger: Ledger, name: str, error: str) -> None:
     _note(ledger, {name: {"bad_since": since, "error": error}})
 
 
+def beat(ledger: Ledger, name: str, *, longest_break: timedelta) -> None:
+    """It is at work, now and again: `since` says for how long without a break that is longer than this."""
+    known = pulses(ledger.tx.conn).get(name)
+    goes_on = known and known.good_at and known.since and ledger.now - known.good_at <= longest_break
+    since = known.since if known and goes_on else ledger.now
+    _note(ledger, {name: {"good_at": ledger.now, "since": since, "bad_since": None, "error": None}})
+
+
 def pulses(conn: Connection) -> dict[str, Pulse]:
     """All of them, by name."""
     table = tables.pulse
-    query = select(table.c.name, table.c.good_at, table.c.bad_since, table.c.error)
+    query = select(table.c.name, table.c.good_at, table.c.since, table.c.bad_since, table.c.error)
     return {name: Pulse(*values) for name, *values in conn.execute(query)}
 
 

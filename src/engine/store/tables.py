@@ -799,6 +799,7 @@ pulse = Table(
     metadata,
     Column("name", String(32), primary_key=True),  # domain.pulse
     Column("good_at", Instant),
+    Column("since", Instant),  # since when it has been good without a break that counts; for those that beat
     Column("bad_since", Instant),  # NULL: the last attempt was good
     Column("error", Text),  # Danish; never personal data
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from engine.domain import pulse
 from engine.store import tables
@@ -33,3 +33,13 @@ def note_traffic(ledger: Ledger, kommune_codes: Iterable[str]) -> None:
         if conn.execute(known.values(count=table.c.count + count)).rowcount == 0:
             conn.execute(insert(table).values(hour=hour, region_code=region_code, count=count))
     note_good(ledger, [pulse.VANS_IN, *map(pulse.region, regions)])
+
+
+def traffic(conn: Connection, begins: datetime, ends: datetime) -> dict[str, dict[datetime, int]]:
+    """Adviser by region code and hour, for the hours from `begins` up to and without `ends`."""
+    table = tables.traffic
+    query = select(table.c.region_code, table.c.hour, table.c.count)
+    found: dict[str, dict[datetime, int]] = {}
+    for region_code, hour, count in conn.execute(query.where(table.c.hour >= begins, table.c.hour < ends)):
+        found.setdefault(region_code, {})[hour] = count
+    return found

@@ -68,6 +68,7 @@ def upgrade() -> None:
         "pulse",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("good_at", sa.BigInteger(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("bad_since", sa.BigInteger(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_pulse")),

@@ -1,0 +1,305 @@
+"""Sees that nothing flows, and proposes a major incident (behaviour section 6).
+
+(a) silence from VANS, against what the hour of the week usually brings; (b) adviser that cannot be processed; (c) a
+Beskedfordeler that accepts nothing. Each look reads a few rows, whatever the size of the database.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from engine.clock import Clock, Steady
+from engine.domain import pulse
+from engine.domain.events import EventKind, Level
+from engine.domain.incident import Cause
+from engine.domain.silence import WEEKS, Habit, is_day, learn, silence
+from engine.flow import incidents
+from engine.flow.mail_texts import MailTexts
+from engine.flow.timekeeping import open_ledger, own_time
+from engine.local_time import local_text
+from engine.ports import Inbox
+from engine.settings import Settings
+from engine.store import tables
+from engine.store.database import Database, Tx
+from engine.store.ledger import Ledger
+from engine.store.pulse import Pulse, beat, pulses
+from engine.store.traffic import hour_of, traffic
+
+_EVERY = timedelta(seconds=10)
+_BEAT_EVERY = timedelta(seconds=30)
+# Nobody hears a silence while the engine is down. A restart is no reason to begin anew.
+_LONGEST_BREAK = timedelta(minutes=2)
+# A backlog is old when the engine starts, and gone when it has run for a while: it is news if it is still there.
+_STILL_THERE = timedelta(seconds=30)
+_SEVERAL = 2  # one kommune's, or one sender's, trouble is not everybody's
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What is seen: Danish, and since when."""
+
+    basis: str
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything that one look has seen."""
+
+    now: datetime
+    signs: Mapping[Cause, Sign]
+    lasting: Collection[Cause]  # whose incident has not ended as far as is known
+    news: Collection[Cause]  # that are to be proposed
+    silent: Mapping[str, Sign]  # regions, by code
+    told: Collection[str]  # regions that are known to be silent
+    must_beat: bool
+
+
+class Detect:
+    """Looks every ten seconds."""
+
+    name: ClassVar[str] = "detect"
+
+    def __init__(
+        self, inbox: Inbox, db: Database, clock: Clock, settings: Settings, texts: MailTexts
+    ) -> None:
+        self._inbox = inbox
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self._texts = texts
+        self._looked: Steady | None = None
+        self._old_since: Steady | None = None  # since when the oldest arrival has been too old
+        self._habits: dict[str, Habit] = {}  # by region code, and "" for all of them
+        self._learnt: datetime | None = None  # for which hour
+
+    async def step(self) -> int:
+        steady = self._clock.steady()
+        if self._looked is not None and _passed(self._looked, steady) < _EVERY:
+            return 0
+        oldest = await self._inbox.oldest()
+        look = await self._db.read(lambda conn: self._look(conn, oldest))
+        done = 0
+        if look is None or look.must_beat or self._changes(look):
+            done = await self._db.write(lambda tx: self._record(tx, look))
+        self._looked = steady
+        return done
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    def _look(self, conn: Connection, oldest: datetime | None) -> Look | None:
+        """None where the machine's clock was set: whatever waits must be moved first."""
+        now = own_time(conn, self._clock)
+        if now is None:
+            return None
+        known = pulses(conn)
+        watch = known.get(pulse.WATCH)
+        found = {
+            Cause.VANS_SILENT: self._silence(conn, known, now),
+            Cause.PROCESSING: self._unprocessed(now, oldest) or self._failures(conn, now),
+            Cause.BESKEDFORDELER: self._refused(conn, known, now),
+        }
+        signs = {cause: sign for cause, sign in found.items() if sign is not None}
+        standing = incidents.standing(conn, self._settings, now)
+        stall = tables.stall
+        regions = select(stall.c.name).where(stall.c.name.startswith(pulse.region("")))
+        return Look(
+            now,
+            signs,
+            [cause for cause in standing.lasting if cause is not Cause.OTHER],
+            [cause for cause in signs if cause not in standing.settled],
+            {}
+            if Cause.VANS_SILENT in signs
+            else self._silent_regions(known, now, standing.over.get(Cause.VANS_SILENT)),
+            conn.execute(regions).scalars().all(),
+            watch is None or watch.good_at is None or now - watch.good_at >= _BEAT_EVERY,
+        )
+
+    def _silence(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
+        """(a)"""
+        if self._learnt != hour_of(now):
+            self._learn(conn, now)
+        heard, listening = known.get(pulse.VANS_IN), _listening_since(known, now)
+        if heard is None or heard.good_at is None or listening is None:
+            return None  # nothing ever came, or nobody has listened yet
+        begins = max(heard.good_at, listening)
+        if not self._is_news(self._habits.get("", Habit({})), begins, now, self._unlearnt):
+            return None
+        if conn.execute(select(tables.connection.c.kommune_code).limit(1)).first() is None:
+            return None
+        return Sign(f"Intet advis er kommet fra VANS siden {local_text(heard.good_at)}", heard.good_at)
+
+    def _silent_regions(
+        self, known: Mapping[str, Pulse], now: datetime, all_silent_until: datetime | None
+    ) -> dict[str, Sign]:
+        """Regions that are silent while others are not; there must be history to tell by. What lies before the end of
+        a silence of all is that one's.
+        """
+        listening = _listening_since(known, now)
+        found = {}
+        for name, heard in known.items():
+            code = pulse.region_of(name)
+            if code is None or heard.good_at is None or listening is None:
+                continue
+            begins = max(heard.good_at, listening, all_silent_until or listening)
+            if self._is_news(self._habits.get(code, Habit({})), begins, now, None):
+                found[code] = Sign(f"intet siden {local_text(heard.good_at)}", heard.good_at)
+        return found
+
+    def _is_news(self, habit: Habit, begins: datetime, now: datetime, unlearnt: Any) -> bool:
+        rate = self._settings.incident.false_alarms_per_year
+        return silence(habit, begins, now, false_alarms_per_year=rate, unlearnt=unlearnt) >= 1
+
+    def _unlearnt(self, at: datetime) -> timedelta:
+        incident = self._settings.incident
+        return incident.silence_day if is_day(at) else incident.silence_night
+
+    def _learn(self, conn: Connection, now: datetime) -> None:
+        hour = hour_of(now)
+        regions = traffic(conn, hour - timedelta(weeks=WEEKS), hour)
+        whole: dict[datetime, int] = {}
+        for counts in regions.values():
+            for at, count in counts.items():
+                whole[at] = whole.get(at, 0) + count
+        self._habits = {code: learn(counts, now) for code, counts in regions.items()} | {
+            "": learn(whole, now)
+        }
+        self._learnt = hour
+
+    def _unprocessed(self, now: datetime, oldest: datetime | None) -> Sign | None:
+        """(b) by age: the oldest arrival lies there for too long, and goes on doing so."""
+        steady = self._clock.steady()
+        # The sender's file has the machine's time, which is never a second away from the engine's own.
+        if oldest is None or now - oldest < self._settings.incident.unprocessed_after:
+            self._old_since = None
+            return None
+        self._old_since = self._old_since or steady
+        if _passed(self._old_since, steady) < _STILL_THERE:
+            return None
+        return Sign(f"Det ældste fra VANS har ligget ubehandlet siden {local_text(oldest)}", oldest)
+
+    def _failures(self, conn: Connection, now: datetime) -> Sign | None:
+        """(b) by share: most of what arrives fails, and not from one sender alone."""
+        incident = self._settings.incident
+        since = now - incident.failure_window
+        quarantine, envelope, advis = tables.quarantine, tables.envelope_in, tables.advis
+        put_aside = (
+            select(envelope.c.sender_id, func.count())
+            .select_from(quarantine)
+            .outerjoin(envelope, envelope.c.id == quarantine.c.envelope_in_id)
+            .where(
+                quarantine.c.decision.is_(None),
+                quarantine.c.quarantined_at >= since,
+                quarantine.c.channel == "vans",
+            )
+            .group_by(envelope.c.sender_id)
+        )
+        failed: dict[str | None, int] = {row[0]: row[1] for row in conn.execute(put_aside)}
+        arrived = (
+            select(advis.c.vans_sender_id, advis.c.refused, func.count())
+            .where(advis.c.received_at >= since, advis.c.kommune_code.is_not(None))  # else nobody's address
+            .group_by(advis.c.vans_sender_id, advis.c.refused)
+        )
+        taken = 0
+        for sender, is_refused, count in conn.execute(arrived):
+            if is_refused:
+                failed[sender] = failed.get(sender, 0) + count
+            else:
+                taken += count
+        count = sum(failed.values())
+        # What is no envelope has no sender: alone it is everybody's only where nothing else came through.
+        is_wide = len(failed) >= _SEVERAL or (None in failed and taken == 0)
+        if count < incident.failure_least or not is_wide:
+            return None
+        percent = 100 * count // (count + taken)
+        if percent < incident.failure_percent:
+            return None
+        minutes = incident.failure_window // _MINUTE
+        return Sign(f"{count} af {count + taken} modtagne i {minutes} min kunne ikke behandles", since)
+
+    def _refused(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
+        """(c)"""
+        state = known.get(pulse.BESKEDFORDELER)
+        if state is None or state.bad_since is None:
+            return None
+        if now - state.bad_since < self._settings.incident.bfo_after:
+            return None
+        publication, advis = tables.publication, tables.advis
+        kommuner = (
+            select(advis.c.kommune_code)
+            .select_from(publication)
+            .join(advis, advis.c.id == publication.c.advis_id)
+            .where(publication.c.next_at.is_not(None), publication.c.attempts > 0)
+            .distinct()
+            .limit(_SEVERAL)
+        )
+        if len(conn.execute(kommuner).all()) < _SEVERAL:
+            return None
+        since = local_text(state.bad_since)
+        return Sign(f"Al fordeling er mislykkedes siden {since}; senest: {state.error}", state.bad_since)
+
+    # --- recording ------------------------------------------------------------------------------------------------
+
+    def _changes(self, look: Look) -> bool:
+        silent = {pulse.region(code) for code in look.silent}
+        is_whole = Cause.VANS_SILENT in look.signs  # then no region is news beside the whole
+        return bool(
+            look.news
+            or set(look.lasting) - set(look.signs)
+            or silent - set(look.told)
+            or (not is_whole and set(look.told) - silent)
+        )
+
+    def _record(self, tx: Tx, look: Look | None) -> int:
+        ledger = open_ledger(tx, self._clock)
+        beat(ledger, pulse.WATCH, longest_break=_LONGEST_BREAK)
+        if look is not None:
+            for cause in look.news:
+                sign = look.signs[cause]
+                more: dict[str, Any] = {"basis": sign.basis, "began_at": sign.began_at}
+                incidents.propose(ledger, self._settings, self._texts, cause, **more)
+            for cause in set(look.lasting) - set(look.signs):
+                incidents.ended_itself(ledger, cause)
+            self._record_regions(ledger, look)
+        ledger.write()
+        return int(look is not None and self._changes(look))
+
+    def _record_regions(self, ledger: Ledger, look: Look) -> None:
+        stall, conn = tables.stall, ledger.tx.conn
+        names = _region_names(conn)
+        for code, sign in look.silent.items():
+            if pulse.region(code) in look.told:
+                continue
+            row = {"name": pulse.region(code), "since": sign.began_at, "noticed_at": ledger.now}
+            conn.execute(insert(stall).values(**row, detail=sign.basis))
+            name = names.get(code, code)
+            ledger.event(EventKind.REGION_SILENT, level=Level.WARNING, region=name, basis=sign.basis)
+        if Cause.VANS_SILENT in look.signs:
+            return
+        for told in look.told:
+            code = pulse.region_of(told) or ""
+            if code not in look.silent:
+                conn.execute(delete(stall).where(stall.c.name == told))
+                ledger.event(EventKind.REGION_HEARD, region=names.get(code, code))
+
+
+def _listening_since(known: Mapping[str, Pulse], now: datetime) -> datetime | None:
+    """None where the engine has just come up after a break: nobody knows what came meanwhile."""
+    watch = known.get(pulse.WATCH)
+    if watch is None or watch.good_at is None or now - watch.good_at > _LONGEST_BREAK:
+        return None
+    return watch.since
+
+
+def _passed(before: Steady, now: Steady) -> timedelta:
+    return now.elapsed - before.elapsed if before.boot == now.boot else timedelta.max
+
+
+def _region_names(conn: Connection) -> dict[str, str]:
+    kommune = tables.kommune
+    query = select(kommune.c.region_code, kommune.c.region).distinct()
+    return {row.region_code: row.region for row in conn.execute(query)}
