@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench campaign registry-campaign lock wheel clean
+.PHONY: help demo test check bench detection campaign registry-campaign lock wheel clean
 
 help:  ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -25,7 +25,10 @@ bench: $(READY)  ## the whole job against the floor, and the registry: one JSON 
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/registry_import.py
 
-campaign: $(READY)  ## the long runs of the tests: invariants and kill -9
+detection: $(READY)  ## how soon it is seen that nothing flows, over a simulated quarter: one JSON line, in some minutes
+	PYTHONPATH=. $(BIN)/python benchmarks/detection.py
+
+campaign: $(READY)  ## the long runs of the tests: invariants, kill -9, a fortnight of deadlines
 	$(BIN)/python -m pytest -m campaign --timeout 3600
 
 registry-campaign: $(READY)  ## the long run of administration, traffic, switchovers, crashes and clock jumps alone

@@ -85,4 +85,6 @@ _OS_REASONS = {
     errno.EISDIR: "det er en mappe",
     errno.EEXIST: "den findes i forvejen",
     errno.ENAMETOOLONG: "navnet er for langt",
+    errno.EADDRINUSE: "den er i brug af et andet program",
+    errno.EADDRNOTAVAIL: "maskinen har ikke den adresse",
 }

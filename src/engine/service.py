@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 from uuid import uuid4
@@ -19,16 +19,20 @@ from engine.flow.collect import Collect
 from engine.flow.detect import Detect
 from engine.flow.mail_texts import MailTexts
 from engine.flow.notify import Notify
+from engine.flow.oversee import Heartbeats, Oversee
 from engine.flow.post import Post
 from engine.flow.publish import Publish
 from engine.flow.receive import Receive
+from engine.flow.report import Report
 from engine.flow.switch_over import SwitchOver
 from engine.flow.trouble import told
+from engine.flow.vitals import Vitals
 from engine.flow.watch import Watch
 from engine.home import Home, payload_key
 from engine.links.driftstatus import HttpStatusPage
 from engine.links.folders import FolderBeskedfordeler, FolderInbox, FolderVansOutbox, leftovers
 from engine.links.mail import mail_outbox
+from engine.links.monitor import Probes, monitor
 from engine.ports import Beskedfordeler, Inbox, MailOutbox, StatusPage, VansOutbox
 from engine.settings import Settings
 from engine.store import tables
@@ -126,8 +130,15 @@ class Engine:
             Detect(links.vans_in, db, clock, settings, texts),
             IncidentClock(db, clock, settings, texts),
             *([Announce(links.status_page, db, box, clock, settings, owner)] if links.status_page else []),
+            Report(db, clock, settings, texts),
             Post(links.mails, db, box, clock, settings, owner),
         )
+        self._beats = Heartbeats(clock, [station.name for station in self.stations])
+        inboxes = {"inbox:vans": links.vans_in, "inbox:beskedfordeler": links.kvitteringer}
+        self._monitor = settings.monitor
+        self._vitals = Vitals(self._beats, db, clock, settings)
+        # The last in line: when it looks, the others have had their turn.
+        self.stations = (*self.stations, Oversee(self._beats, inboxes, db, clock, settings))
 
     @classmethod
     def open(
@@ -161,13 +172,19 @@ class Engine:
         links = links or Links.folders(home, settings)
         return cls(db, box, clock or SystemClock(), settings, links, MailTexts(home.mail_templates))
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in hand."""
+    async def run(self, stop: asyncio.Event, begun: Callable[[], None] = lambda: None) -> None:
+        """Work until `stop` is set, then finish what is in hand; `begun` is called once the work has begun.
+
+        SettingsError where the monitor's port is taken.
+        """
         bell = Bell()
+        vitals = self._vitals
         try:
-            async with asyncio.TaskGroup() as group:
+            probes = Probes(vitals.alive, vitals.ready, vitals.metrics)
+            async with monitor(self._monitor, probes), asyncio.TaskGroup() as group:
                 for station in self.stations:
                     group.create_task(self._work(station, bell, stop), name=station.name)
+                begun()
                 await stop.wait()
                 bell.ring()
         finally:
@@ -180,7 +197,7 @@ class Engine:
         """
         handled = 0
         try:
-            while done := sum([await station.step() for station in self.stations]):
+            while done := sum([await self._step(station) for station in self.stations]):
                 handled += done
         except OperationalError as error:
             raise HomeError(
@@ -193,12 +210,17 @@ class Engine:
     def close(self) -> None:
         self._db.close()
 
+    async def _step(self, station: Station) -> int:
+        handled = await station.step()
+        self._beats.beat(station.name)
+        return handled
+
     async def _work(self, station: Station, bell: Bell, stop: asyncio.Event) -> None:
         failures = 0
         while not stop.is_set():
             heard = bell.rings
             try:
-                handled = await station.step()
+                handled = await self._step(station)
             except Exception as error:  # noqa: BLE001 - a station outlives its failures
                 failures += 1
                 pause_s = min(_FIRST_PAUSE_S * 2 ** (failures - 1), _LONGEST_PAUSE_S)

@@ -166,7 +166,7 @@ def test_pending_reads_the_index_of_deadlines(db: Database) -> None:
 
 
 def test_status_reads_no_table_from_end_to_end(db: Database) -> None:
-    small = ("SCAN connection", "SCAN quarantine")
+    small = ("SCAN connection", "SCAN incident", "SCAN pulse", "SCAN stall")
     with db.reading() as conn:
         for plan in plans(conn, lambda conn: status(conn, NOON, Settings())):
             scans = [step for step in plan.splitlines() if step.startswith("SCAN") and "INDEX" not in step]

@@ -19,6 +19,7 @@ from engine.commands import (
     init,
     kommune,
     kvittering,
+    kvitteringsoverblik,
     mail,
     maintenance,
     overview,
@@ -72,7 +73,7 @@ def root(
     ctx.obj = home
 
 
-for part in (init, settings, run, overview, simulate):
+for part in (init, settings, run, overview, kvitteringsoverblik, simulate):
     part.add_to(app)
 app.add_typer(kommune.app, name="kommune")
 app.add_typer(receiver.app, name="receiver")

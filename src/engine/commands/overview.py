@@ -7,6 +7,7 @@ import typer
 from engine.commands.common import AsJson, home_of, office_of
 from engine.commands.danish import Commands
 from engine.commands.output import (
+    ago,
     dated,
     heading,
     number,
@@ -14,13 +15,17 @@ from engine.commands.output import (
     period,
     plain,
     print_json,
+    printable,
     say,
     table,
     yes_no,
 )
 
 if TYPE_CHECKING:
-    from engine.desk.overview import PendingLine, Status
+    from datetime import datetime
+
+    from engine.desk.overview import Channel, PendingLine, Status
+    from engine.settings import Settings
 
 
 def pending(
@@ -65,14 +70,23 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"engine_running": running, **plain(found)})
     else:
-        _print_status(found, running)
+        _print_status(found, settings, running=running)
 
 
-def _print_status(found: "Status", running: bool) -> None:
+def _print_status(found: "Status", settings: "Settings", *, running: bool) -> None:
     oldest, verdicts = found.oldest_seconds, found.answered
-    say(
-        f"Motoren kører{'' if running else ' ikke'}. Tilsluttede kommuner: {number(found.connected_kommuner)}"
-    )
+    engine, is_well = _engine(found, settings, running=running)
+    first = f"{engine} Tilsluttede kommuner: {number(found.connected_kommuner)}"
+    print(first if is_well else paint(first, "red"))
+    for incident in found.open_incidents:
+        print(paint(printable(f"! Hændelse: {incident}"), "red"))
+    for stall in found.stalls:
+        print(
+            paint(printable(f"! Står stille siden {_when(stall.since)}: {stall.detail}. {stall.do}"), "red")
+        )
+    heading("Forbindelser")
+    for channel in found.channels:
+        _print_channel(channel, found.at)
     heading("Adviser")
     _count("Modtaget", found.received)
     _count("Fordelt", found.published)
@@ -92,10 +106,44 @@ def _print_status(found: "Status", running: bool) -> None:
     _count("  heraf sendt igen", found.receipts_missing, colour="yellow")
     _count("Afvist af VANS i det seneste døgn", found.receipts_negative, colour="red")
     _count("I karantæne", found.quarantined, colour="yellow")
+    heading("Sager og mails")
+    _count("Åbne sager", sum(found.open_cases.values()))
+    _count("  heraf ikke taget", found.untaken_cases, colour="red")
+    _count("Mails, der venter", found.waiting_mails)
+    _count("Mails, der er afvist", found.refused_mails, colour="yellow")
     heading("Alarmer i det seneste døgn")
     _count("Alarmer", found.alarm_count, colour="red")
     for alarm in found.alarms:
         dated(alarm.local_time, alarm.sentence + (f" (advis {alarm.advis_id})" if alarm.advis_id else ""))
+
+
+def _engine(found: "Status", settings: "Settings", *, running: bool) -> tuple[str, bool]:
+    """How the engine does, and whether that is well."""
+    seen = found.engine_seen_at
+    if not running:
+        return "Motoren kører ikke." + (f" Sidst set for {ago(seen, found.at)}." if seen else ""), False
+    if seen is not None and found.at - seen > settings.monitor.station_after:
+        return f"Motoren kører, men gav sidst livstegn for {ago(seen, found.at)}. Genstart den.", False
+    return "Motoren kører.", True
+
+
+def _print_channel(channel: "Channel", now: "datetime") -> None:
+    if channel.up is None:
+        sign, told, colour = "·", "ikke brugt endnu", "dim"
+    elif channel.bad_since is None:
+        sign, told, colour = "✓", "i orden", "green"
+        if channel.good_at is not None:
+            told += f", senest for {ago(channel.good_at, now)}"
+    else:
+        sign, colour = "✗", "red"
+        told = f"fejler siden {_when(channel.bad_since)}: {channel.error}"
+    print(paint(printable(f"{sign} {channel.what:<20}{told}"), colour))
+
+
+def _when(at: "datetime") -> str:
+    from engine.local_time import local
+
+    return f"{local(at):%d.%m. kl. %H:%M}"
 
 
 def _count(name: str, value: int, note: str = "", *, colour: str = "") -> None:

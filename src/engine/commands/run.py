@@ -49,10 +49,13 @@ async def _until_stopped(engine: "Engine", greeting: str, log_format: str) -> No
     loop = asyncio.get_running_loop()
     for number_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number_, stop.set)
-    # Said when signals are heeded: whoever waits for this line may stop the engine properly from now on.
-    if log_format == "text":
-        print(f"{greeting}. Stop med Ctrl+C.", flush=True)
-    await engine.run(stop)
+
+    def greet() -> None:
+        # Said when signals are heeded: whoever waits for this line may stop the engine properly from now on.
+        if log_format == "text":
+            print(f"{greeting}. Stop med Ctrl+C.", flush=True)
+
+    await engine.run(stop, greet)
 
 
 def add_to(app: Commands) -> None:

@@ -131,15 +131,22 @@ class RegistryFile:
 
 
 def to_csv(kommuner: Iterable[KommuneRecord]) -> bytes:
-    """UTF-8 with a BOM, semicolons and CRLF, as a Danish Excel opens it; one line per system."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(_HEADINGS)
+    """One line per system."""
+    rows: list[Sequence[str]] = [_HEADINGS]
     for kommune in kommuner:
         own = {**kommune.cells, "code": kommune.code}
-        for system in kommune.systems:
-            cells = [own.get(key, "") for key in KOMMUNE] + [system.cells.get(key, "") for key in SYSTEM]
-            writer.writerow([_guarded(cell) for cell in cells])
+        rows += [
+            [own.get(key, "") for key in KOMMUNE] + [system.cells.get(key, "") for key in SYSTEM]
+            for system in kommune.systems
+        ]
+    return csv_bytes(rows)
+
+
+def csv_bytes(rows: Iterable[Sequence[str]]) -> bytes:
+    """UTF-8 with a BOM, semicolons and CRLF, as a Danish Excel opens it; no cell is taken for a formula."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    writer.writerows([_guarded(cell) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig")
 
 

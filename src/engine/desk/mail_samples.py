@@ -6,6 +6,8 @@ from typing import Any
 from engine.domain.alarm import CaseKind, MailKind
 from engine.domain.incident import Cause
 from engine.flow.case_mail import KONTAKTPUNKT, MissingLine
+from engine.flow.kvitteringsoverblik import OverblikLine
+from engine.flow.report import mail_facts
 from engine.settings import Settings
 
 _NOON = datetime(2026, 7, 1, 10, tzinfo=UTC)
@@ -37,7 +39,7 @@ def sample_facts(kind: MailKind, settings: Settings) -> dict[str, Any]:
                 "fase": "Undersøges",
             }
         case _:
-            return {}
+            return _overview(settings)
 
 
 def _case(settings: Settings) -> dict[str, Any]:
@@ -97,3 +99,28 @@ def _incident(settings: Settings) -> dict[str, Any]:
         "hotline_telefon": parties.supplier_phone,
         "driftstatus": parties.driftstatus_url,
     }
+
+
+def _overview(settings: Settings) -> dict[str, Any]:
+    lines = [
+        OverblikLine(
+            kommune="0999",
+            kommune_name="Prøve Kommune",
+            receiver_id=number,
+            receiver=f"System {number}",
+            receiver_uuid=f"00000000-0000-4000-8000-00000000000{number}",
+            vendor="Leverandør A",
+            primary=number == 1,
+            published=1_250,
+            acknowledged=1_200,
+            negative=3,
+            late=12,
+            missing=40,
+            waiting=7,
+            median_s=42.0,
+            p95_s=1_260.0,
+            oldest_missing=_NOON,
+        )
+        for number in (1, 2)
+    ]
+    return mail_facts(settings, _NOON.date(), lines)

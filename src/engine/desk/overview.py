@@ -7,11 +7,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, literal_column, select
 
+from engine.desk.incidents import list_incidents
 from engine.desk.look_up import TraceLine, trace_line
+from engine.domain import pulse
 from engine.domain.acknowledgement import ResponseCode
+from engine.domain.alarm import CaseKind
 from engine.domain.events import EventKind
+from engine.domain.stall import CHANNELS, watched
 from engine.settings import Settings
 from engine.store import tables
+from engine.store.pulse import Pulse, pulses
+from engine.store.queues import queues
 
 _ALARMS_OF = timedelta(hours=24)
 _ALARMS_SHOWN = 10
@@ -61,6 +67,29 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """One wire to the outside. `up` is None where it was never used."""
+
+    name: str
+    what: str  # Danish
+    up: bool | None
+    good_at: datetime | None
+    bad_since: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One that stands still for longer than it may. `do` is Danish."""
+
+    name: str
+    what: str
+    since: datetime
+    detail: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole in numbers."""
 
@@ -75,8 +104,8 @@ class Status:
     overdue: int
     answered: dict[str, int]  # by final verdict of a primary
     negative_kvitteringer: int  # receivers whose last word is transient-error or fatal-error
-    unmatched_kvitteringer: int
-    quarantined: int
+    unmatched_kvitteringer: int  # that nobody has handled
+    quarantined: int  # and not decided
     waiting_envelopes: int
     receipts_awaited: int
     receipts_missing: int  # answers that were sent again, and still have no VANS receipt
@@ -84,6 +113,15 @@ class Status:
     oldest_seconds: Oldest
     alarm_count: int  # of the last 24 hours
     alarms: tuple[Alarm, ...]  # the latest of them
+    engine_seen_at: datetime | None  # when an engine last said that it is at work
+    engine_since: datetime | None  # since when without a break
+    channels: tuple[Channel, ...]
+    stalls: tuple[Stall, ...]
+    open_cases: dict[str, int]  # by kind
+    untaken_cases: int  # that nobody has taken, and no incident explains
+    open_incidents: tuple[str, ...]  # their titles, with how they stand
+    waiting_mails: int
+    refused_mails: int
 
 
 def list_pending(
@@ -103,7 +141,7 @@ def list_pending(
 def status(conn: Connection, now: datetime, settings: Settings) -> Status:
     """Counts, ages and alarms. Each is read from an index, so that it is quick with years of adviser."""
     advis, publication, expected = tables.advis, tables.publication, tables.expected_kvittering
-    out, event, kvittering = tables.envelope_out, tables.event, tables.kvittering
+    out, event = tables.envelope_out, tables.event
     progress = conn.execute(
         select(advis.c.refused, advis.c.verdict, func.count(), func.count(advis.c.published_at)).group_by(
             advis.c.refused, advis.c.verdict
@@ -113,6 +151,10 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
     for refused, verdict, count, _ in progress:
         if verdict is not None and not refused:
             answered[verdict] += count
+    waiting, known, case = queues(conn), pulses(conn), tables.alarm_case
+    engine = known.get(pulse.ENGINE)
+    of_kind = select(case.c.kind, func.count()).where(case.c.closed_at.is_(None)).group_by(case.c.kind)
+    cases = {row[0]: row[1] for row in conn.execute(of_kind)}
     is_waiting = publication.c.next_at.is_not(None)
     # Two partial indexes share what is pending: what has a case since it was missed, and what has none.
     is_pending = expected.c.state == _PENDING
@@ -120,7 +162,6 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
     is_not_missed = and_(is_pending, expected.c.case_id.is_(None))
     is_overdue = and_(is_not_missed, expected.c.due_at < now)
     missed = _count(conn, expected, is_missed)
-    is_unmatched = kvittering.c.disposition == literal_column("'unmatched'")
     alarms = (
         event.c.severity == literal_column("'alarm'"),
         event.c.severity != literal_column("'info'"),  # the condition of the index
@@ -142,8 +183,8 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         negative_kvitteringer=_count(
             conn, expected, expected.c.state.in_(literal_column(f"'{code}'") for code in _NEGATIVE)
         ),
-        unmatched_kvitteringer=_count(conn, kvittering, is_unmatched),
-        quarantined=_count(conn, tables.quarantine),
+        unmatched_kvitteringer=waiting["person:unmatched"].count,
+        quarantined=waiting["person:quarantine"].count,
         waiting_envelopes=_count(conn, out, out.c.next_at.is_not(None)),
         receipts_awaited=_count(conn, out, out.c.receipt_due_at.is_not(None)),
         receipts_missing=_count(conn, out, out.c.receipt_due_at.is_not(None), out.c.sending > 1)
@@ -157,11 +198,31 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
                 _age(conn, now, expected.c.due_at, is_overdue) or 0,
             )
             or None,
-            unmatched=_age(conn, now, kvittering.c.received_at, is_unmatched),
+            unmatched=_since(now, waiting["person:unmatched"].since),
         ),
         alarm_count=_count(conn, event, *alarms),
         alarms=tuple(_alarm(row) for row in conn.execute(_alarms(*alarms))),
+        engine_seen_at=engine.good_at if engine else None,
+        engine_since=engine.since if engine else None,
+        channels=tuple(_channel(name, what, known.get(name)) for name, what in CHANNELS.items()),
+        stalls=tuple(
+            Stall(row.name, watched(row.name).what, row.since, row.detail, watched(row.name).do)
+            for row in conn.execute(select(tables.stall).order_by(tables.stall.c.since))
+        ),
+        open_cases={kind.value: cases.get(kind.value, 0) for kind in CaseKind},
+        untaken_cases=_count(
+            conn, case, case.c.closed_at.is_(None), case.c.taken_by.is_(None), case.c.held_by.is_(None)
+        ),
+        open_incidents=tuple(f"{line.title}: {line.stands}" for line in list_incidents(conn, open_only=True)),
+        waiting_mails=waiting["queue:mails"].count,
+        refused_mails=waiting["person:mails"].count,
     )
+
+
+def _channel(name: str, what: str, known: Pulse | None) -> Channel:
+    if known is None:
+        return Channel(name, what, None, None, None, None)
+    return Channel(name, what, known.bad_since is None, known.good_at, known.bad_since, known.error)
 
 
 def _pending(only: Collection[str] | None) -> Select[Any]:
@@ -213,7 +274,10 @@ def _count(conn: Connection, table: FromClause, *conditions: ColumnElement[bool]
 
 
 def _age(conn: Connection, now: datetime, column: Any, *conditions: ColumnElement[bool]) -> int | None:
-    oldest = conn.execute(select(func.min(column)).where(*conditions)).scalar()
+    return _since(now, conn.execute(select(func.min(column)).where(*conditions)).scalar())
+
+
+def _since(now: datetime, oldest: datetime | None) -> int | None:
     return None if oldest is None else int((now - oldest) // timedelta(seconds=1))
 
 

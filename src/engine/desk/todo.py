@@ -28,6 +28,7 @@ from engine.domain.incident import Cause, IncidentStepState
 from engine.domain.intake import QuarantineReason
 from engine.domain.procedure import RequestState
 from engine.domain.registration import checked_remark
+from engine.domain.stall import watched
 from engine.errors import NotFoundError, RuleError
 from engine.local_time import planned_text
 from engine.settings import Settings
@@ -484,7 +485,7 @@ class _Desk:
                 f"Står stille: {row.detail}",
                 None,
                 [],
-                "Se docs/drift.md, afsnittet Noget står stille.",
+                watched(row.name).do,
                 "sundhedsagent status",
             )
             for row in rows

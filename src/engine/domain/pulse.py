@@ -5,7 +5,9 @@ VANS_OUT = "channel:vans-out"
 MAIL = "channel:mail"
 DRIFTSTATUS = "channel:driftstatus"
 VANS_IN = "channel:vans-in"  # good when an advis came in, copies too
+ENGINE = "engine"  # beats while an engine is at work
 WATCH = "watch"  # beats while somebody listens for silence
+REPORT = "report"  # good when the daily Kvitteringsoverblik was ordered
 _STATION, _REGION = "station:", "region:"
 
 

@@ -32,7 +32,7 @@ _EVERY = timedelta(seconds=10)
 _BEAT_EVERY = timedelta(seconds=30)
 # Nobody hears a silence while the engine is down. A restart is no reason to begin anew.
 _LONGEST_BREAK = timedelta(minutes=2)
-# A backlog is old when the engine starts, and gone when it has run for a while: it is news if it is still there.
+# What arrives late is old from its first moment. It is news if it is still there after so long and nothing was taken.
 _STILL_THERE = timedelta(seconds=30)
 _SEVERAL = 2  # one kommune's, or one sender's, trouble is not everybody's
 _MINUTE = timedelta(minutes=1)
@@ -79,7 +79,11 @@ class Detect:
 
     async def step(self) -> int:
         steady = self._clock.steady()
-        if self._looked is not None and _passed(self._looked, steady) < _EVERY:
+        if self._looked is None:
+            self._looked = (
+                steady  # what came while the engine was down must be taken before a silence is told
+            )
+        if _passed(self._looked, steady) < _EVERY:
             return 0
         oldest = await self._inbox.oldest()
         look = await self._db.read(lambda conn: self._look(conn, oldest))
@@ -96,57 +100,68 @@ class Detect:
         now = own_time(conn, self._clock)
         if now is None:
             return None
+        if self._learnt != hour_of(now):
+            self._learn(conn, now)
         known = pulses(conn)
         watch = known.get(pulse.WATCH)
+        standing = incidents.standing(conn, self._settings, now)
+        lasting = standing.lasting
         found = {
-            Cause.VANS_SILENT: self._silence(conn, known, now),
-            Cause.PROCESSING: self._unprocessed(now, oldest) or self._failures(conn, now),
+            Cause.VANS_SILENT: self._silence(known, now, is_known=Cause.VANS_SILENT in lasting),
+            Cause.PROCESSING: self._unprocessed(known, now, oldest, is_known=Cause.PROCESSING in lasting)
+            or self._failures(conn, now),
             Cause.BESKEDFORDELER: self._refused(conn, known, now),
         }
         signs = {cause: sign for cause, sign in found.items() if sign is not None}
-        standing = incidents.standing(conn, self._settings, now)
         stall = tables.stall
-        regions = select(stall.c.name).where(stall.c.name.startswith(pulse.region("")))
+        told = (
+            conn.execute(select(stall.c.name).where(stall.c.name.startswith(pulse.region(""))))
+            .scalars()
+            .all()
+        )
+        # Also in the look that hears the first region again: the others have had no time to be heard.
+        all_silent_until = now if Cause.VANS_SILENT in lasting else standing.over.get(Cause.VANS_SILENT)
+        silent = self._silent_regions(known, now, told, all_silent_until)
         return Look(
             now,
             signs,
-            [cause for cause in standing.lasting if cause is not Cause.OTHER],
+            [cause for cause in lasting if cause is not Cause.OTHER],
             [cause for cause in signs if cause not in standing.settled],
-            {}
-            if Cause.VANS_SILENT in signs
-            else self._silent_regions(known, now, standing.over.get(Cause.VANS_SILENT)),
-            conn.execute(regions).scalars().all(),
+            {} if Cause.VANS_SILENT in signs else silent,
+            told,
             watch is None or watch.good_at is None or now - watch.good_at >= _BEAT_EVERY,
         )
 
-    def _silence(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
-        """(a)"""
-        if self._learnt != hour_of(now):
-            self._learn(conn, now)
-        heard, listening = known.get(pulse.VANS_IN), _listening_since(known, now)
-        if heard is None or heard.good_at is None or listening is None:
-            return None  # nothing ever came, or nobody has listened yet
-        begins = max(heard.good_at, listening)
-        if not self._is_news(self._habits.get("", Habit({})), begins, now, self._unlearnt):
+    def _silence(self, known: Mapping[str, Pulse], now: datetime, *, is_known: bool) -> Sign | None:
+        """(a) An engine that has never received hears none: nobody may be connected yet."""
+        heard = known.get(pulse.VANS_IN)
+        if heard is None or heard.good_at is None:
             return None
-        if conn.execute(select(tables.connection.c.kommune_code).limit(1)).first() is None:
+        begins = _begins(heard.good_at, _listening_since(known, now), is_known=is_known)
+        if begins is None or not self._is_news(self._habits.get("", Habit({})), begins, now, self._unlearnt):
             return None
         return Sign(f"Intet advis er kommet fra VANS siden {local_text(heard.good_at)}", heard.good_at)
 
     def _silent_regions(
-        self, known: Mapping[str, Pulse], now: datetime, all_silent_until: datetime | None
+        self,
+        known: Mapping[str, Pulse],
+        now: datetime,
+        told: Collection[str],
+        all_silent_until: datetime | None,
     ) -> dict[str, Sign]:
         """Regions that are silent while others are not; there must be history to tell by. What lies before the end of
         a silence of all is that one's.
         """
         listening = _listening_since(known, now)
+        if listening is not None and all_silent_until is not None:
+            listening = max(listening, all_silent_until)
         found = {}
         for name, heard in known.items():
             code = pulse.region_of(name)
-            if code is None or heard.good_at is None or listening is None:
+            if code is None or heard.good_at is None:
                 continue
-            begins = max(heard.good_at, listening, all_silent_until or listening)
-            if self._is_news(self._habits.get(code, Habit({})), begins, now, None):
+            begins = _begins(heard.good_at, listening, is_known=name in told)
+            if begins is not None and self._is_news(self._habits.get(code, Habit({})), begins, now, None):
                 found[code] = Sign(f"intet siden {local_text(heard.good_at)}", heard.good_at)
         return found
 
@@ -170,15 +185,22 @@ class Detect:
         }
         self._learnt = hour
 
-    def _unprocessed(self, now: datetime, oldest: datetime | None) -> Sign | None:
-        """(b) by age: the oldest arrival lies there for too long, and goes on doing so."""
-        steady = self._clock.steady()
+    def _unprocessed(
+        self, known: Mapping[str, Pulse], now: datetime, oldest: datetime | None, *, is_known: bool
+    ) -> Sign | None:
+        """(b) by age: the oldest arrival lies there for too long, and nothing is taken.
+
+        After an outage a backlog is old, but it moves: it has as long again before it is news.
+        """
+        steady, may_lie = self._clock.steady(), self._settings.incident.unprocessed_after
         # The sender's file has the machine's time, which is never a second away from the engine's own.
-        if oldest is None or now - oldest < self._settings.incident.unprocessed_after:
+        if oldest is None or now - oldest < may_lie:
             self._old_since = None
             return None
         self._old_since = self._old_since or steady
-        if _passed(self._old_since, steady) < _STILL_THERE:
+        heard = known.get(pulse.VANS_IN)
+        is_moving = heard is not None and heard.good_at is not None and now - heard.good_at < _STILL_THERE
+        if not is_known and _passed(self._old_since, steady) < (may_lie if is_moving else _STILL_THERE):
             return None
         return Sign(f"Det ældste fra VANS har ligget ubehandlet siden {local_text(oldest)}", oldest)
 
@@ -275,8 +297,8 @@ class Detect:
             if pulse.region(code) in look.told:
                 continue
             row = {"name": pulse.region(code), "since": sign.began_at, "noticed_at": ledger.now}
-            conn.execute(insert(stall).values(**row, detail=sign.basis))
             name = names.get(code, code)
+            conn.execute(insert(stall).values(**row, detail=f"{name}: {sign.basis}"))
             ledger.event(EventKind.REGION_SILENT, level=Level.WARNING, region=name, basis=sign.basis)
         if Cause.VANS_SILENT in look.signs:
             return
@@ -285,6 +307,15 @@ class Detect:
             if code not in look.silent:
                 conn.execute(delete(stall).where(stall.c.name == told))
                 ledger.event(EventKind.REGION_HEARD, region=names.get(code, code))
+
+
+def _begins(heard: datetime, listening: datetime | None, *, is_known: bool) -> datetime | None:
+    """From when a silence counts: from when somebody listened. One that was found lasts until something is heard,
+    whoever was down meanwhile.
+    """
+    if is_known:
+        return heard
+    return None if listening is None else max(heard, listening)
 
 
 def _listening_since(known: Mapping[str, Pulse], now: datetime) -> datetime | None:

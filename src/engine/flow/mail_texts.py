@@ -80,6 +80,7 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     )
     environment.filters["tid"] = _moment
     environment.filters["antal"] = _number
+    environment.filters["varighed"] = _length
     return environment
 
 
@@ -107,6 +108,15 @@ def _moment(value: datetime | date) -> str:
 
 def _number(value: int) -> str:
     return f"{value:,}".replace(",", ".")
+
+
+def _length(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} t {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _told(error: Exception) -> str:

@@ -26,6 +26,11 @@ def note_good(ledger: Ledger, names: Iterable[str]) -> None:
     _note(ledger, {name: {"good_at": ledger.now, "bad_since": None, "error": None} for name in names})
 
 
+def note_good_at(ledger: Ledger, at: Mapping[str, datetime]) -> None:
+    """Each did its work then."""
+    _note(ledger, {name: {"good_at": when, "bad_since": None, "error": None} for name, when in at.items()})
+
+
 def note_bad(ledger: Ledger, name: str, error: str) -> None:
     """It tried and failed; `error` is Danish and free of personal data. The first failure says since when."""
     known = pulses(ledger.tx.conn).get(name)

@@ -1,0 +1,148 @@
+"""Nothing stalls in silence: what has not moved for longer than its limit is an alarm, once, until it moves again."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, delete, insert, select
+
+from engine.clock import Clock, Steady
+from engine.domain import pulse
+from engine.domain.events import EventKind, Level
+from engine.domain.stall import WATCHED, watched
+from engine.flow.timekeeping import open_ledger
+from engine.ports import Inbox
+from engine.settings import Settings
+from engine.store import tables
+from engine.store.database import Database, Tx
+from engine.store.ledger import Ledger
+from engine.store.pulse import beat, note_good_at, pulses
+from engine.store.queues import queues
+
+_EVERY = timedelta(seconds=10)
+# The engine beats with every look; after a longer break it has been down, or the machine has slept.
+_LONGEST_BREAK = timedelta(minutes=2)
+_MINUTE = timedelta(minutes=1)
+
+
+class Heartbeats:
+    """When each station last came to the end of a step, by the clock that nobody sets."""
+
+    def __init__(self, clock: Clock, names: Iterable[str]) -> None:
+        self._clock = clock
+        self._at = dict.fromkeys(names, clock.steady())
+
+    def beat(self, name: str) -> None:
+        self._at[name] = self._clock.steady()
+
+    def begin_anew(self) -> None:
+        """Nobody could be at work: it is no station's fault."""
+        self._at = dict.fromkeys(self._at, self._clock.steady())
+
+    def ages(self) -> dict[str, timedelta]:
+        """How long ago, by station."""
+        now = self._clock.steady()
+        return {name: now.elapsed - at.elapsed for name, at in self._at.items() if at.boot == now.boot}
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One that stands still: since when, and what to say of it, Danish."""
+
+    since: datetime
+    detail: str
+
+
+class Oversee:
+    """Looks every ten seconds, and tells with the engine's own pulse that it does."""
+
+    name: ClassVar[str] = "oversee"
+
+    def __init__(
+        self,
+        beats: Heartbeats,
+        inboxes: Mapping[str, Inbox],
+        db: Database,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._beats = beats
+        self._inboxes = inboxes  # by the names of domain/stall.py
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self._looked: Steady | None = None
+
+    async def step(self) -> int:
+        """Look; how many began or ceased to stand still."""
+        steady = self._clock.steady()
+        passed = None if self._looked is None else _passed(self._looked, steady)
+        if passed is not None and passed < _EVERY:
+            return 0
+        if passed is not None and passed > _LONGEST_BREAK:
+            self._beats.begin_anew()
+        oldest = {name: await inbox.oldest() for name, inbox in self._inboxes.items()}
+        changed = await self._db.write(lambda tx: self._record(tx, oldest))
+        self._looked = steady
+        return changed
+
+    def _record(self, tx: Tx, oldest: Mapping[str, datetime | None]) -> int:
+        ledger = open_ledger(tx, self._clock)
+        beat(ledger, pulse.ENGINE, longest_break=_LONGEST_BREAK)
+        ages = self._beats.ages()
+        note_good_at(ledger, {pulse.station(name): ledger.now - age for name, age in ages.items()})
+        changed = self._compare(ledger, self._still(tx.conn, ledger.now, oldest, ages))
+        ledger.write()
+        return changed
+
+    def _still(
+        self,
+        conn: Connection,
+        now: datetime,
+        oldest: Mapping[str, datetime | None],
+        ages: Mapping[str, timedelta],
+    ) -> dict[str, Still]:
+        """All that stands still for longer than it may."""
+        known = pulses(conn)
+        since: dict[str, tuple[datetime | None, str]] = {
+            **{name: (at, "") for name, at in oldest.items()},
+            **{name: (queue.since, f"{queue.count} venter") for name, queue in queues(conn).items()},
+            **{name: (state.bad_since, state.error or "") for name, state in known.items()},
+        }
+        found = {}
+        for each in WATCHED:
+            at, detail = since.get(each.name, (None, ""))
+            if at is not None and now - at > self._limit(each.limit):
+                found[each.name] = Still(at, detail)
+        for name, age in ages.items():
+            station = watched(pulse.station(name))
+            if age > self._limit(station.limit):
+                found[station.name] = Still(now - age, "intet skridt er gennemført")
+        return found
+
+    def _limit(self, setting: str) -> timedelta:
+        limit: timedelta = attrgetter(setting)(self._settings)
+        return limit
+
+    def _compare(self, ledger: Ledger, still: Mapping[str, Still]) -> int:
+        conn, stall = ledger.tx.conn, tables.stall
+        rows: dict[str, Any] = {row.name: row for row in conn.execute(select(stall))}
+        known = {name for name in rows if pulse.region_of(name) is None}  # regions are another station's
+        for name in still.keys() - known:
+            each, one = watched(name), still[name]
+            detail = ": ".join(filter(None, (each.what, one.detail)))
+            row = {"name": name, "since": one.since, "noticed_at": ledger.now, "detail": detail}
+            conn.execute(insert(stall).values(**row))
+            minutes = (ledger.now - one.since) // _MINUTE
+            told: dict[str, Any] = {"what": each.what, "minutes": minutes, "detail": one.detail or each.do}
+            ledger.event(EventKind.STALLED, level=Level.ALARM, **told)
+        for name in known - still.keys():
+            conn.execute(delete(stall).where(stall.c.name == name))
+            ledger.event(EventKind.MOVED_AGAIN, what=watched(name).what)
+        return len(still.keys() ^ known)
+
+
+def _passed(before: Steady, now: Steady) -> timedelta:
+    return now.elapsed - before.elapsed if before.boot == now.boot else timedelta.max

@@ -1,0 +1,163 @@
+"""/healthz, /readyz and /metrics as Prometheus and others meet them: by HTTP, from a running engine."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import insert
+
+from engine.errors import SettingsError
+from engine.store import tables
+from tests import nothing_personal
+from tests.flow.world import World
+from tests.links.smtp_server import _free_port
+
+RULES = Path(__file__).parents[2] / "docs/alarmregler.yml"
+
+
+@asynccontextmanager
+async def running(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """The engine at work, and somebody who asks it."""
+    stop, begun = asyncio.Event(), asyncio.Event()
+    work = asyncio.create_task(world.engine.run(stop, begun.set))
+    address = f"http://127.0.0.1:{world.settings.monitor.port}"
+    # The port is listened on before the work begins: whoever asks then is answered.
+    try:
+        async with asyncio.timeout(10), httpx.AsyncClient(base_url=address) as client:
+            await begun.wait()
+            yield client
+    finally:
+        stop.set()
+        await work
+
+
+@pytest.fixture
+def watched_world(make_world: Callable[..., World]) -> World:
+    return make_world(monitor={"port": _free_port()})
+
+
+async def metrics(client: httpx.AsyncClient) -> dict[str, Any]:
+    text = (await client.get("/metrics")).text
+    nothing_personal.SEARCH.look("metric", text)
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def value(found: dict[str, Any], name: str, **labels: str) -> float:
+    (sample,) = [each for each in found[f"sundhedsagent_{name}"].samples if each.labels == labels]
+    return float(sample.value)
+
+
+async def test_a_healthy_engine_says_so(watched_world: World) -> None:
+    async with running(watched_world) as client:
+        for path in ("/healthz", "/readyz"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()) == (200, {"ok": True, "faults": []})
+        assert (await client.get("/andet")).status_code == 404
+
+
+async def test_what_stands_still_makes_it_not_ready_and_alive_all_the_same(watched_world: World) -> None:
+    with watched_world.db.writing() as tx:
+        now = watched_world.clock.now()
+        row = {"since": now - timedelta(hours=1), "noticed_at": now}
+        person = {"name": "person:mails", "detail": "Afviste mails: 2 venter", **row}
+        tx.conn.execute(insert(tables.stall).values(**person))
+    async with running(watched_world) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        with watched_world.db.writing() as tx:
+            machine = {"name": "queue:mails", "detail": "Mails: 12 venter", **row}
+            tx.conn.execute(insert(tables.stall).values(**machine))
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()["faults"]) == (503, ["Mails: 12 venter"])
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_database_that_cannot_be_used_is_not_healthy(
+    watched_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(watched_world) as client:
+
+        async def lost(_work: object) -> None:
+            raise OSError
+
+        monkeypatch.setattr(watched_world.db, "read", lost)
+        for path in ("/healthz", "/readyz"):
+            answer = await client.get(path)
+            assert answer.status_code == 503
+            assert answer.json()["faults"] == ["Databasen kan ikke bruges (OSError)"]
+
+
+async def test_the_numbers_are_those_of_the_database(watched_world: World) -> None:
+    world = watched_world
+    for _ in range(3):
+        world.send(world.hn())
+    await world.drain()
+    await world.after(minutes=46)
+    async with running(world) as client:
+        found = await metrics(client)
+    assert value(found, "adviser") == 3
+    assert value(found, "kvitteringer_pending") == value(found, "kvitteringer_overdue") == 9
+    assert value(found, "cases_open", kind="missing-kvittering") == 3
+    assert value(found, "cases_open", kind="delayed-publication") == 0
+    assert value(found, "channel_up", channel="beskedfordeler") == 1
+    assert value(found, "queue_size", queue="publications") == 0
+    assert value(found, "vans_silent_seconds") == 46 * 60
+    assert value(found, "incidents", state="proposed") == 0
+    stations = {
+        sample.labels["station"] for sample in found["sundhedsagent_station_last_good_seconds"].samples
+    }
+    assert stations == {station.name for station in world.engine.stations}
+
+
+async def test_two_who_ask_within_five_seconds_get_one_look(watched_world: World) -> None:
+    async with running(watched_world) as client:
+        first = (await client.get("/metrics")).text
+        with watched_world.db.writing() as tx:
+            now = watched_world.clock.now()
+            tx.conn.execute(insert(tables.stall).values(name="x", since=now, noticed_at=now, detail="x"))
+        assert (await client.get("/metrics")).text == first
+        watched_world.clock.advance(timedelta(seconds=5))
+        assert "sundhedsagent_stalled" in (await client.get("/metrics")).text
+
+
+async def test_a_port_that_is_taken_is_told_before_the_work_begins(
+    watched_world: World, make_world: Callable[..., World]
+) -> None:
+    second = make_world(monitor={"port": watched_world.settings.monitor.port})
+    begun = asyncio.Event()
+    async with running(watched_world):
+        with pytest.raises(SettingsError, match=r"i brug af et andet program.*monitor\.port"):
+            await second.engine.run(asyncio.Event(), begun.set)
+    assert not begun.is_set()
+
+
+async def test_no_port_is_the_default_and_nobody_listens(world: World) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    await world.engine.run(stop)
+    assert world.settings.monitor.port == 0
+
+
+async def test_the_alert_rules_speak_of_metrics_that_there_are(watched_world: World) -> None:
+    world = watched_world
+    world.send(world.hn())
+    await world.drain()
+    with world.db.writing() as tx:
+        now = world.clock.now()
+        tx.conn.execute(insert(tables.stall).values(name="x", since=now, noticed_at=now, detail="x"))
+    async with running(world) as client:
+        text = (await client.get("/metrics")).text
+    rules = RULES.read_text(encoding="utf-8")
+    named = set(re.findall(r"sundhedsagent_[a-z_]+", rules))
+    assert len(named) >= 7
+    assert [name for name in named if f"\n{name}" not in text] == []
+    assert rules.count("- alert:") == rules.count("expr:") == rules.count("summary:")
+    assert "\t" not in rules
+    for queue in ("publications", "envelopes", "mails"):
+        assert f'queue="{queue}"' in text
