@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -112,6 +113,22 @@ def test_a_vendor_that_asks_hears_what_we_have(desk: Command, spec: HnSpec) -> N
     assert desk(*asked, "--message-id", "findes-ikke", "--json").json["answer"] == "nothing-came"
 
 
+def test_one_that_was_addressed_to_nobody_has_come_all_the_same(
+    desk: Command, new_home: Home, spec: HnSpec
+) -> None:
+    from dataclasses import replace
+
+    stray = replace(spec, message_id=str(UUID(int=7, version=4)), bundle_id=str(UUID(int=8, version=4)))
+    stray = replace(stray, kommune=made_up_unit(999, "Ingen"))
+    envelope_id = str(UUID(int=9, version=4))
+    drop(new_home.vans_in, envelope_id, hn_envelope(stray, hn_bytes(stray), envelope_id=envelope_id))
+    assert desk("run", "--drain").status == 0
+    asked = ("advis", "where", "--asker", "lev", "--kommune", "0751", "--system", "System 1")
+    found = desk(*asked, "--message-id", stray.message_id, "--json").json
+    assert found["answer"] == "refused"
+    assert "ikke en kommune, der er tilsluttet" in found["known"][1]
+
+
 def test_without_a_terminal_it_says_which_option_is_missing(desk: Command) -> None:
     for words, option in (
         ((), "--asker"),
@@ -162,7 +179,7 @@ def test_one_is_sent_again_after_a_look_at_what_it_is(desk: Command, new_home: H
     (file,) = dueslag.glob("*.xml")
     file.unlink()
     shown = desk("advis", "resend", 1, *reason)
-    assert "1 adviser sendes igen under samme BeskedId. Ingen frist begynder forfra." in shown.out
+    assert "1 advis sendes igen under samme BeskedId. Ingen frist begynder forfra." in shown.out
     assert "Bekræft med --yes" in shown.err
     assert desk("advis", "resend", 1, *reason, "--yes").status == 0
     twice = desk("advis", "resend", 1, *reason, "--yes")
@@ -170,6 +187,17 @@ def test_one_is_sent_again_after_a_look_at_what_it_is(desk: Command, new_home: H
     assert desk("run", "--drain").status == 0
     assert file.exists()
     assert "Fordeles igen under samme BeskedId (runde 2)" in desk("advis", "trace", 1).out
+
+
+def test_only_those_that_are_named_are_sent_again(desk: Command, new_home: Home, spec: HnSpec) -> None:
+    from dataclasses import replace
+
+    others = {"message_id": str(UUID(int=7, version=4)), "bundle_id": str(UUID(int=8, version=4))}
+    other, envelope_id = replace(spec, **others), str(UUID(int=9, version=4))
+    drop(new_home.vans_in, envelope_id, hn_envelope(other, hn_bytes(other), envelope_id=envelope_id))
+    assert desk("run", "--drain").status == 0
+    named = desk("advis", "resend", other.message_id, "--reason", "x", "--yes", "--json").json
+    assert named["ids"] == [2]
 
 
 def test_nothing_chosen_is_not_everything(desk: Command) -> None:
@@ -204,7 +232,7 @@ def answered(desk: Command, new_home: Home, spec: HnSpec) -> Command:
 def test_todo_says_what_waits_whom_to_call_and_what_to_say(answered: Command) -> None:
     shown = answered("todo").out
     for needed in (
-        "Kræver handling: 1 uafklarede kvitteringer, 1 negative kvitteringer.",
+        "Kræver handling: uafklarede kvitteringer 1, negative kvitteringer 1.",
         "svarede fatal-error på advis 1",
         "Ring: Leverandør: Leverandør, drift@v.example",
         "Åbn:  sundhedsagent kvittering show",
@@ -220,6 +248,7 @@ def test_todo_says_what_waits_whom_to_call_and_what_to_say(answered: Command) ->
 def test_an_unmatched_kvittering_in_full(answered: Command) -> None:
     (line,) = answered("kvittering", "unmatched", "--json").json
     assert line["disposition_text"] == "uafklaret kvittering"
+    assert line["sender"] is None
     shown = answered("kvittering", "show", line["id"]).out
     for needed in ("uafklaret kvittering", "ikke registreret", "Spørg kommunen", uuid(9)):
         assert needed in shown

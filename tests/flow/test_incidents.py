@@ -12,7 +12,7 @@ from engine.errors import NotFoundError, RuleError
 from engine.flow import incidents
 from engine.flow.mail_texts import MailTexts
 from engine.flow.timekeeping import open_ledger
-from engine.ports import SendResult
+from engine.ports import SendResult, StatusUpdate
 from engine.store import tables
 from engine.store.ledger import Ledger
 from tests.flow.test_notify import missed
@@ -167,7 +167,9 @@ async def test_a_dismissal_holds_while_the_same_lasts_but_not_for_ever(world) ->
     propose(world)
     dismiss(world)
     assert propose(world) == 1
-    world.clock.advance(8 * HOUR)
+    world.clock.advance(8 * HOUR - MINUTE)
+    assert propose(world) == 1
+    world.clock.advance(MINUTE)
     assert propose(world) == 2
 
 
@@ -299,6 +301,21 @@ async def test_an_update_goes_the_ways_of_the_steps_that_were_not_left_out(make_
     assert "kl. 12:30" in text
 
 
+async def test_a_later_update_takes_the_place_of_one_that_nobody_got_round_to(world) -> None:
+    propose(world)
+    declare(world)
+    update(world)
+    step(world, "update-1-driftsvagt")
+    resolve(world)
+    found = steps(world)
+    assert found["update-1-driftstatus"] == ("manual", "skipped")
+    assert found["update-1-driftsvagt"] == ("manual", "done")
+    assert found["driftstatus"] == found["update-2-driftstatus"] == ("manual", "open")
+    titles = {row.step: row.title for row in world.rows(tables.incident_step)}
+    assert titles["update-1-driftsvagt"] == "Opdatering 1 til KOMBITs driftsvagt: Identificeret"
+    assert titles["update-2-driftstatus"] == "Meld løst til driftstatus"
+
+
 async def test_the_last_update_says_that_it_is_over_and_promises_no_more(make_world) -> None:
     world = make_world(**MAILED)
     propose(world)
@@ -352,12 +369,19 @@ async def test_the_status_page_gets_the_incident_and_then_its_updates_in_order(m
 
 async def test_updates_wait_while_the_page_cannot_be_reached(make_world) -> None:
     world = make_world(**BY_HTTP)
-    world.status_page.verdict = lambda _: SendResult("nede")
+    tried: list[str] = []
+
+    def down(item: StatusUpdate) -> SendResult:
+        tried.append(item.phase)
+        return SendResult("nede")
+
+    world.status_page.verdict = down
     propose(world)
     declare(world)
     update(world)
     await world.drain()
     await world.after(minutes=1)
+    assert set(tried) == {"investigating"}  # an update alone would make an incident of its own
     failed = [row for row in world.rows(tables.event) if row.kind == "incident-step-failed"]
     assert len(failed) >= 2
     assert all("Opret driftsmeddelelse" in row.data for row in failed)

@@ -1,5 +1,6 @@
 """`advis resend`: the same BeskedId once more, and nothing that is waited for begins anew."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,10 @@ async def test_the_same_besked_goes_out_again(world: World) -> None:
     (event,) = [row for row in world.rows(tables.event) if row.kind == "advis-resent"]
     assert "mistet beskeder" in event.data
     assert event.actor == "anna"
+    assert [kind for kind in world.events() if kind.startswith("advis-p")] == [
+        "advis-published",
+        "advis-published-again",
+    ]
 
 
 async def test_no_clock_begins_anew_and_nothing_settled_is_opened(world: World) -> None:
@@ -51,6 +56,17 @@ async def test_no_clock_begins_anew_and_nothing_settled_is_opened(world: World) 
     assert [(row.state, row.due_at) for row in world.rows(tables.expected_kvittering)] == before
     await world.after(minutes=25)
     assert len(cases(world)) == 2  # of the two others, at the first publication's deadline
+
+
+async def test_each_resend_is_a_round_of_its_own_and_says_why(world: World) -> None:
+    await published(world)
+    for _ in range(2):
+        press(world)
+        await world.after(minutes=1)
+    assert [row.round for row in world.rows(tables.publication)] == [1, 2, 3]
+    assert len({besked.transaction_id for besked in world.published}) == 3
+    with pytest.raises(RuleError, match="CPR-nummer"), world.acting("anna") as act:
+        resend(act, AdvisFilter(), "Om 250947-9989")
 
 
 async def test_a_second_press_does_nothing(world: World) -> None:
@@ -110,6 +126,15 @@ async def test_too_many_at_once_are_refused_with_a_way_out(
     await published(world, 3)
     with pytest.raises(RuleError, match="--since"):
         press(world)
+
+
+async def test_the_audit_log_names_a_few_and_counts_many(world: World) -> None:
+    await published(world, 21)
+    press(world, ids=[1])
+    press(world, ids=range(1, 22))
+    few, many = world.rows(tables.audit)
+    assert (few.subject, json.loads(few.after)) == ("advis:1", {"ids": [1], "count": 1})
+    assert (many.subject, json.loads(many.after)) == ("advis", {"count": 20})
 
 
 async def test_it_is_one_entry_in_the_audit_log(world: World) -> None:

@@ -88,7 +88,7 @@ def where(
         else:
             system = system or _ask("Hvilket system mangler adviset i (navn eller UUID)?", "--system")
             options = _known_of_it(options)
-            wanted = replace(by.filter_of(options), limit=20)
+            wanted = replace(by.filter_of(options), limit=200)
             found = _found(office, wanted, code.code, options["cpr"], options["reason"], also_refused=True)
             with office.reading() as conn:
                 answer = for_vendor(conn, settings, code, system, found)
@@ -145,14 +145,14 @@ def resend(
         if not as_json:
             _print_plan(plan)
         if plan.ids:
-            confirm(f"Send {number(len(plan.ids))} adviser igen?", yes=yes)
+            confirm(f"Send {_counted(len(plan.ids))} igen?", yes=yes)
             with office.serving() as act:
                 # Those that were shown, and none that came meanwhile.
                 plan = send_again(act, replace(wanted, ids=plan.ids), reason)
     if as_json:
         print_json(plan)
     elif plan.ids:
-        say(f"{number(len(plan.ids))} adviser sendes igen. Det ses på: sundhedsagent status")
+        say(f"{_counted(len(plan.ids))} sendes igen. Det ses på: sundhedsagent status")
 
 
 def _found(
@@ -176,7 +176,11 @@ def _found(
     if cpr is None:
         with office.visiting() as visit:
             only = visit.only if kommune is None else [visit.kommune(kommune).code]
-            return list_advis(visit.conn, replace(wanted, kommuner=only))
+            found = list_advis(visit.conn, replace(wanted, kommuner=only))
+            if not found and also_refused and visit.only is None and wanted.message_id is not None:
+                # One that was addressed to nobody is no kommune's; the caller leaves out what is another's.
+                found = list_advis(visit.conn, replace(wanted, kommuner=None))
+            return found
     if not reason:
         raise RuleError("Søgning på CPR kræver en begrundelse: --reason TEKST. Den står i revisionsloggen.")
     if cpr == "-":
@@ -265,10 +269,14 @@ def _print_answer(found: "Whereabouts") -> None:
         say(*(f"- {contact.shown}" for contact in found.call))
 
 
+def _counted(count: int) -> str:
+    return f"{number(count)} {'advis' if count == 1 else 'adviser'}"
+
+
 def _print_plan(plan: "Resend") -> None:
     from engine.local_time import planned_text
 
-    say(f"{number(len(plan.ids))} adviser sendes igen under samme BeskedId. Ingen frist begynder forfra.")
+    say(f"{_counted(len(plan.ids))} sendes igen under samme BeskedId. Ingen frist begynder forfra.")
     if plan.oldest and plan.newest:
         say(f"Modtaget fra {planned_text(plan.oldest)} til {planned_text(plan.newest)}.")
         kommuner = sorted(plan.kommuner.items(), key=lambda each: -each[1])

@@ -71,7 +71,7 @@ def show(
             ("Hvorfor", line.reason),
             ("Modtaget", local_text(line.received_at)),
             ("Kommune", line.kommune_name or "ukendt"),
-            ("System", line.sender or "ikke registreret"),
+            ("System", _system(line)),
             ("System-UUID", line.system_uuid or "ikke oplyst"),
             ("Leverandør", ", ".join(filter(None, (line.vendor, line.vendor_email))) or None),
             ("Kvitterer for", line.response_identifier),
@@ -80,6 +80,13 @@ def show(
             ("Gør", what_to_do(line)),
         )
     )
+
+
+def _system(line: "KvitteringLine") -> str:
+    if line.sender is None:
+        return "ikke registreret"
+    elsewhere = line.kommune not in {None, line.sender_kommune}
+    return f"{line.sender} (registreret i {line.sender_kommune_name})" if elsewhere else line.sender
 
 
 def _with_words(line: "KvitteringLine") -> dict[str, Any]:

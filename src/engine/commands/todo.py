@@ -40,7 +40,7 @@ def list_(
             {"counts": {kind.value: count for kind, count in found.counts.items()}, "items": found.items}
         )
         return
-    waiting = [f"{number(count)} {kind.danish}" for kind, count in found.counts.items() if count]
+    waiting = [f"{kind.danish} {number(count)}" for kind, count in found.counts.items() if count]
     say(f"Kræver handling: {', '.join(waiting)}." if waiting else "Intet venter på et menneske.")
     shown = found.items if every else found.items[:_SHOWN]
     for item in shown:

@@ -14,7 +14,9 @@ from engine.store import tables
 
 @dataclass(frozen=True, slots=True)
 class KvitteringLine:
-    """One kvittering. `sender` is the registered name of the system, where one in service or removed has its UUID."""
+    """One kvittering. `sender` is the registered name of the system, where one in service or removed has its UUID: in
+    the kommune of the kvittering if there is one, else in `sender_kommune`.
+    """
 
     id: int
     received_at: datetime
@@ -22,6 +24,8 @@ class KvitteringLine:
     kommune_name: str | None
     system_uuid: str | None
     sender: str | None
+    sender_kommune: str | None
+    sender_kommune_name: str | None
     vendor: str | None
     vendor_email: str | None
     code: ResponseCode
@@ -44,7 +48,10 @@ def list_unmatched(
         query = query.where(kvittering.c.kommune_code.in_(only))
     if not every:
         query = query.where(tables.handled.c.subject.is_(None))
-    return [_view(row) for row in conn.execute(query.order_by(kvittering.c.id).limit(limit))]
+    return [
+        _view(row)
+        for row in conn.execute(query.order_by(kvittering.c.received_at, kvittering.c.id).limit(limit))
+    ]
 
 
 def show_kvittering(
@@ -68,6 +75,11 @@ def what_to_do(line: KvitteringLine) -> str:
             )
         case Disposition.UNMATCHED if line.sender is None:
             return "Systemet er ikke registreret. Spørg kommunen, om det skal tilføjes eller kvitterer ved en fejl."
+        case Disposition.UNMATCHED if line.kommune not in {None, line.sender_kommune}:
+            return (
+                f"Systemet er registreret i {line.sender_kommune_name}, ikke i {line.kommune_name}. Spørg "
+                "leverandøren, hvilken kommune det kvitterer for, og kommunen, om det skal tilføjes."
+            )
         case Disposition.UNMATCHED:
             return "Kontakt leverandøren: systemet kvitterer for et advis, som Sundhedsagenten ikke har sendt det."
         case Disposition.UNEXPECTED:
@@ -90,18 +102,17 @@ def _rows() -> Select[Any]:
         tables.handled,
     )
     # A UUID may be registered in several kommuner, and again after a removal: the latest row of the right one counts.
-    of_uuid = receiver.alias("of_uuid")
-    latest = (
-        select(func.max(of_uuid.c.id))
-        .where(of_uuid.c.system_uuid == kvittering.c.system_uuid)
-        .where(func.coalesce(kvittering.c.kommune_code, of_uuid.c.kommune_code) == of_uuid.c.kommune_code)
-        .scalar_subquery()
-    )
+    of_uuid, at_home = receiver.alias("of_uuid"), kommune.alias("at_home")
+    anybodys = select(func.max(of_uuid.c.id)).where(of_uuid.c.system_uuid == kvittering.c.system_uuid)
+    theirs = anybodys.where(of_uuid.c.kommune_code == kvittering.c.kommune_code)
+    sender_id = func.coalesce(kvittering.c.receiver_id, theirs.scalar_subquery(), anybodys.scalar_subquery())
     return (
         select(
             kvittering,
             kommune.c.name.label("kommune_name"),
             receiver.c.name.label("sender"),
+            receiver.c.kommune_code.label("sender_kommune"),
+            at_home.c.name.label("sender_kommune_name"),
             receiver.c.vendor,
             receiver.c.vendor_email,
             handled.c.at.label("handled_at"),
@@ -109,7 +120,8 @@ def _rows() -> Select[Any]:
             handled.c.note.label("handled_note"),
         )
         .outerjoin(kommune, kommune.c.code == kvittering.c.kommune_code)
-        .outerjoin(receiver, receiver.c.id == func.coalesce(kvittering.c.receiver_id, latest))
+        .outerjoin(receiver, receiver.c.id == sender_id)
+        .outerjoin(at_home, at_home.c.code == receiver.c.kommune_code)
         .outerjoin(handled, handled.c.subject == literal_column("'uafklaret:' || kvittering.id"))
     )
 
@@ -122,6 +134,8 @@ def _view(row: Any) -> KvitteringLine:
         row.kommune_name,
         row.system_uuid,
         row.sender,
+        row.sender_kommune,
+        row.sender_kommune_name,
         row.vendor,
         row.vendor_email,
         ResponseCode(row.code),

@@ -99,8 +99,10 @@ def discard_quarantined(act: Act, quarantine_id: int, reason: str) -> Quarantine
 
 
 def clear_file(home: Home, item: Quarantined) -> None:
-    """Take the file out of the folder, once the decision is committed. What is kept nowhere else stays."""
-    if item.is_kept:
+    """Take the file out of the folder, once the decision is committed. What is kept nowhere else stays; what is handed
+    in again lies in the inbox.
+    """
+    if item.is_kept or item.decision is QuarantineDecision.RETRIED:
         path = file_of(home, item)
         for each in (path, path.with_name(f"{path.name}.reason.json")):
             with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ from engine.store.ledger import Ledger
 _MOST = 10_000
 _JUST_NOW = timedelta(seconds=60)
 _AT_ONCE = 500
+_IDS_TOLD = 20  # more are told by the filter, the count, and an event of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,9 @@ def _limited(ids: list[int]) -> list[int]:
 
 def _told(wanted: AdvisFilter) -> dict[str, Any]:
     """The filter as the audit log keeps it; a person's hash is not among what can be filtered by here."""
+    ids = None if wanted.ids is None else list(wanted.ids)
     shown = {
-        "ids": list(wanted.ids) if wanted.ids is not None else None,
+        "ids": ids if ids is not None and len(ids) <= _IDS_TOLD else None,
         "kommuner": sorted(wanted.kommuner) if wanted.kommuner is not None else None,
         "code": wanted.code,
         "state": wanted.state,

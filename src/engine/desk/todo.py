@@ -225,7 +225,7 @@ class _Desk:
                 say = "Adviser til kommunen er ikke fordelt. Er der en fejl på Beskedfordeleren eller serviceaftalen?"
                 call = [beskedfordeler(self._settings), points[row.kommune_code]]
             else:
-                what = f"{row.receiver} i {row.kommune_name} kvitterer ikke: {row.misses} adviser i alt"
+                what = f"{row.receiver} i {row.kommune_name} kvitterer ikke ({row.misses} manglende i alt)"
                 say = f"{row.receiver} har ikke kvitteret. Henter systemet sine beskeder, og sender det kvitteringer?"
                 if row.misses == row.quiet_misses:
                     what = f"Servicevinduet er forbi, og {row.receiver} i {row.kommune_name} mangler stadig at kvittere"

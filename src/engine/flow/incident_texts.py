@@ -52,7 +52,7 @@ def facts_of(incident: Any, settings: Settings) -> dict[str, str]:
         "grundlag": basis,
         "situation": cause["situation"].format(grundlag=basis),
         "følge": cause["consequence"],
-        "siden": planned_text(incident.began_at),
+        "siden": planned_text(to_the_minute(incident.began_at)),
         "leverandør": parties.supplier,
         "mail": parties.supplier_email,
         "telefon": parties.supplier_phone,
@@ -61,17 +61,23 @@ def facts_of(incident: Any, settings: Settings) -> dict[str, str]:
     }
 
 
+def to_the_minute(at: datetime) -> datetime:
+    """What people are told of when needs no seconds."""
+    return at.replace(second=0, microsecond=0)
+
+
 def step_text(step: Step, facts: Mapping[str, str], next_update_at: datetime) -> str:
-    return step.template.format(**facts, næste=planned_text(next_update_at))
+    return step.template.format(**facts, næste=planned_text(to_the_minute(next_update_at)))
 
 
 def update_text(
-    facts: Mapping[str, str], *, number: int, phase: Phase, text: str, step_title: str, until: datetime
+    facts: Mapping[str, str], *, number: int, phase: Phase, text: str, target: str, until: datetime
 ) -> tuple[str, str]:
-    """Title and text of the update that follows one step. `until` is the next update, or the end."""
+    """Title and text of the update that goes the way of the step `target`. `until` is the next update, or the end."""
     template = _data()["resolved" if phase is Phase.RESOLVED else "update"]
-    moment = planned_text(until)
-    known = {**facts, "antal": number, "fase": phase.danish, "tekst": text, "trin": step_title}
+    moment = planned_text(to_the_minute(until))
+    whom = next(step["whom"] for step in _data()["step"] if step["key"] == target)
+    known = {**facts, "antal": number, "fase": phase.danish, "tekst": text, "hvem": whom}
     known |= {"næste": moment, "slut": moment}
     return template["title"].format(**known), template["text"].strip().format(**known)
 

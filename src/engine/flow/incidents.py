@@ -14,7 +14,15 @@ from engine.domain.alarm import MailKind
 from engine.domain.events import EventKind, Level
 from engine.domain.incident import Cause, Channel, IncidentState, IncidentStepState, Phase
 from engine.errors import NotFoundError, RuleError
-from engine.flow.incident_texts import Step, facts_of, step_text, steps_of, title_of, update_text
+from engine.flow.incident_texts import (
+    Step,
+    facts_of,
+    step_text,
+    steps_of,
+    title_of,
+    to_the_minute,
+    update_text,
+)
 from engine.flow.mail_texts import MailTexts
 from engine.flow.mailing import order_mail
 from engine.local_time import local_text
@@ -116,7 +124,7 @@ def standing(conn: Connection, settings: Settings, now: datetime) -> Standing:
 def declare(ledger: Ledger, settings: Settings, texts: MailTexts, incident_id: int, *, by: str) -> None:
     """It is one: the handbook's list begins."""
     incident = _in_state(ledger, incident_id, IncidentState.PROPOSED, "erklæres")
-    next_update_at = ledger.now + settings.incident.update_every
+    next_update_at = to_the_minute(ledger.now + settings.incident.update_every)
     _set(
         ledger,
         incident,
@@ -203,7 +211,7 @@ def add_update(
     incident = _in_state(ledger, incident_id, IncidentState.DECLARED, "opdateres")
     if phase is Phase.RESOLVED:
         raise RuleError(f"En hændelse løses med: sundhedsagent incident resolve {incident_id}")
-    promised = next_update_at or ledger.now + settings.incident.update_every
+    promised = next_update_at or to_the_minute(ledger.now + settings.incident.update_every)
     if promised <= ledger.now:
         raise RuleError("Næste opdatering skal loves til et tidspunkt i fremtiden.")
     _set(ledger, incident, phase=phase.value, next_update_at=promised, reminded_at=None)
@@ -363,6 +371,18 @@ def _spread(
     number = conn.execute(count).scalar_one()
     facts = facts_of(incident, settings)
     addresses = {each.key: each.address for each in steps_of(Cause(incident.cause), settings)}
+    # Who has not got round to an earlier update tells the latest alone.
+    conn.execute(
+        update(step)
+        .where(
+            step.c.incident_id == incident.id,
+            step.c.step != step.c.target,
+            step.c.state == IncidentStepState.OPEN.value,
+        )
+        .values(
+            state=IncidentStepState.SKIPPED.value, person=by, done_at=ledger.now, note="afløst af en senere"
+        )
+    )
     query = select(step).where(step.c.incident_id == incident.id, step.c.step == step.c.target)
     for first in conn.execute(query.order_by(step.c.id)).all():
         if first.state == IncidentStepState.SKIPPED:
@@ -372,7 +392,7 @@ def _spread(
             number=number,
             phase=phase,
             text=text,
-            step_title=first.title,
+            target=first.target,
             until=next_update_at or ledger.now,
         )
         address = addresses.get(first.target)

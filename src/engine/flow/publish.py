@@ -106,14 +106,12 @@ class Publish(Sending[OutgoingBesked]):
             self.done(ledger, row, accepted_at=now)
             if row.published_at is None:
                 ledger.change(tables.advis, {"id": row.advis_id}, published_at=now)
-            ledger.event(
-                EventKind.ADVIS_PUBLISHED,
-                advis_id=row.advis_id,
-                kommune_code=row.kommune_code,
-                besked_id=row.besked_id,
-                round=row.round,
-                due=due.isoformat(),
-            )
+            about = {"advis_id": row.advis_id, "kommune_code": row.kommune_code}
+            told = {"besked_id": row.besked_id, "round": row.round}
+            if row.delayed_at is None:  # a resend: the clocks go on as they were
+                ledger.event(EventKind.ADVIS_PUBLISHED_AGAIN, **about, **told)
+            else:
+                ledger.event(EventKind.ADVIS_PUBLISHED, **about, **told, due=due.isoformat())
         _start_clocks(ledger.tx.conn, [order.row.advis_id for order, _ in orders], now, due)
 
     def failed(self, ledger: Ledger, order: Order, result: SendResult) -> None:
@@ -151,6 +149,7 @@ def _rows(ids: Sequence[int]) -> Any:
             publication.c.ordered_at,
             publication.c.attempts,
             publication.c.late_alarmed_at,
+            publication.c.delayed_at,
             advis.c.besked_id,
             advis.c.message_id,
             advis.c.kommune_code,
