@@ -16,6 +16,7 @@ from engine.flow.timekeeping import open_ledger
 from engine.settings import Settings
 from engine.store.database import Database
 from tests.commands.conftest import Command
+from tests.desk.builders import an_advis, connect
 
 MINUTE = timedelta(minutes=1)
 
@@ -77,6 +78,21 @@ def test_from_proposal_to_report(desk: Command, clock: SimulatedClock, tmp_path:
     assert desk("incident", "report", 1, "--format", "json", "--out", file).status == 0
     assert json.loads(file.read_text(encoding="utf-8")) == data
     assert "findes" in desk("incident", "report", 1, "--out", file).err
+
+
+def test_the_report_counts_what_came_and_what_was_late(
+    desk: Command, db: Database, clock: SimulatedClock
+) -> None:
+    began = clock.now() - 5 * MINUTE
+    with db.writing() as tx:
+        receivers = connect(tx)
+        for minutes, took in ((-8, 12), (-8, 9), (-11, 20), (1, 2), (2, None)):
+            received = began + minutes * MINUTE
+            published = None if took is None else received + took * MINUTE
+            an_advis(tx, receivers=receivers, received_at=received, published_at=published)
+    data = desk("incident", "report", 1, "--format", "json").json
+    # Two came after it had begun. Late: the one under way when it began, and the one not there yet.
+    assert (data["adviser_received"], data["adviser_delayed"]) == (2, 2)
 
 
 def test_a_proposal_is_dismissed_with_a_reason(desk: Command) -> None:

@@ -76,6 +76,7 @@ def test_a_refused_mail_is_sent_again_to_a_mended_address(desk: Command) -> None
     done = desk("mail", "retry", 3, "--to", "rigtig@k.example")
     assert "sendes til rigtig@k.example" in done.out
     assert listed(desk, "--waiting") == ["venter", "rigtig"]
+    assert listed(desk, "--refused") == []
     assert desk("audit", "list", "--json").json[0]["action"] == "mail-retried"
 
 

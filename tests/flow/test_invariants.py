@@ -58,6 +58,9 @@ class CrashingInbox:
     async def give_back(self, deliveries: Any) -> None:
         """The process is dead: `restart` delivers them again."""
 
+    async def oldest(self) -> Any:
+        return await self.real.oldest()
+
     async def restart(self) -> None:
         await self.real.give_back(list(self.out.values()))
         self.out.clear()

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from engine.errors import SettingsError
+from engine.flow.oversee import Heartbeats
+from engine.flow.vitals import Vitals
 from engine.store import tables
 from tests import nothing_personal
 from tests.flow.world import World
@@ -76,6 +78,14 @@ async def test_what_stands_still_makes_it_not_ready_and_alive_all_the_same(watch
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["faults"]) == (503, ["Mails: 12 venter"])
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_station_that_hangs_makes_it_not_ready(world: World) -> None:
+    beats = Heartbeats(world.clock, ["receive", "publish"])
+    vitals = Vitals(beats, world.db, world.clock, world.settings)
+    world.clock.advance(timedelta(seconds=121))
+    beats.beat("publish")
+    assert await vitals.ready() == ["Stationen receive står stille"]
 
 
 async def test_a_database_that_cannot_be_used_is_not_healthy(

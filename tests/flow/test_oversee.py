@@ -156,6 +156,14 @@ async def test_it_looks_every_ten_seconds_and_leaves_the_engines_pulse(world: Wo
     assert (row.good_at, row.since) == (world.clock.now(), world.clock.now() - 10 * SECOND)
 
 
+async def test_pulses_move_along_with_a_clock_that_is_set(world: World) -> None:
+    await look(world)
+    world.clock.step(timedelta(hours=-3))
+    await look(world, seconds=10)
+    (row,) = [row for row in world.rows(tables.pulse) if row.name == pulse.ENGINE]
+    assert (row.good_at, row.since) == (world.clock.now(), world.clock.now() - 10 * SECOND)
+
+
 async def test_every_station_has_a_pulse(world: World) -> None:
     await world.drain()
     await world.after(seconds=10)

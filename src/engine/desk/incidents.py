@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
@@ -13,13 +13,14 @@ from engine.domain.audit import Action, Values
 from engine.domain.incident import Cause, Channel, IncidentState, IncidentStepState, Phase
 from engine.domain.registration import checked_remark
 from engine.errors import RuleError
-from engine.flow import incidents as flow
-from engine.flow.incident_texts import Step, steps_of
-from engine.flow.mail_texts import MailTexts
 from engine.local_time import local_text
 from engine.settings import Settings
 from engine.store import tables
 from engine.store.ledger import Ledger
+
+if TYPE_CHECKING:  # the flow is heavy, and lists need none of it
+    from engine.flow.incident_texts import Step
+    from engine.flow.mail_texts import MailTexts
 
 _LONGEST_TITLE = 120
 
@@ -98,10 +99,12 @@ def list_incidents(conn: Connection, *, open_only: bool = False, limit: int = 1_
     """The latest first."""
     incident = tables.incident
     query = select(incident).order_by(incident.c.id.desc()).limit(limit)
-    return [_line(row) for row in conn.execute(query.where(flow.IS_OPEN) if open_only else query)]
+    return [_line(row) for row in conn.execute(query.where(tables.incident_is_open) if open_only else query)]
 
 
 def show_incident(conn: Connection, incident_id: int) -> Incident:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     line = _line(flow.find(conn, incident_id))
     step, update, event = tables.incident_step, tables.incident_update, tables.event
     steps = conn.execute(select(step).where(step.c.incident_id == incident_id).order_by(step.c.id))
@@ -141,21 +144,25 @@ def show_incident(conn: Connection, incident_id: int) -> Incident:
     )
 
 
-def steps_to_come(settings: Settings, line: IncidentLine) -> Sequence[Step]:
+def steps_to_come(settings: Settings, line: IncidentLine) -> "Sequence[Step]":
     """What declaring it will set going."""
+    from engine.flow.incident_texts import steps_of  # noqa: PLC0415
+
     return steps_of(line.cause, settings)
 
 
 def propose_incident(
     act: Act,
     settings: Settings,
-    texts: MailTexts,
+    texts: "MailTexts",
     *,
     title: str,
     reason: str,
     began_at: datetime | None = None,
 ) -> IncidentLine:
     """A person proposes one of another cause than those that are detected."""
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     said, why = checked_remark(title, "titlen"), checked_remark(reason, "begrundelsen")
     if len(said) > _LONGEST_TITLE:
         raise RuleError(f"Titlen må højst have {_LONGEST_TITLE} tegn.")
@@ -172,8 +179,10 @@ def propose_incident(
 
 
 def declare_incident(
-    act: Act, settings: Settings, texts: MailTexts, incident_id: int, *, seen: int | None = None
+    act: Act, settings: Settings, texts: "MailTexts", incident_id: int, *, seen: int | None = None
 ) -> Incident:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     line = _current(act, incident_id, seen, {"tilstand": IncidentState.DECLARED.danish})
     ledger = _ledger(act)
     flow.declare(ledger, settings, texts, incident_id, by=act.actor)
@@ -183,6 +192,8 @@ def declare_incident(
 
 
 def dismiss_incident(act: Act, incident_id: int, reason: str, *, seen: int | None = None) -> IncidentLine:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     why = checked_remark(reason, "begrundelsen")
     _current(act, incident_id, seen, {"tilstand": IncidentState.DISMISSED.danish})
     ledger = _ledger(act)
@@ -203,6 +214,8 @@ def set_incident_step(
     skip: bool = False,
 ) -> Incident:
     """Who did it and when (the actor, now, where nothing is said); or that it is left out, and why."""
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     said = checked_remark(note, "noten") if note.strip() else ""
     if skip and not said:
         raise RuleError("Skriv i noten, hvorfor trinnet springes over.")
@@ -218,7 +231,7 @@ def set_incident_step(
 def update_incident(
     act: Act,
     settings: Settings,
-    texts: MailTexts,
+    texts: "MailTexts",
     incident_id: int,
     *,
     phase: Phase,
@@ -226,6 +239,8 @@ def update_incident(
     next_update_at: datetime | None = None,
     seen: int | None = None,
 ) -> Incident:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     said = checked_remark(text, "teksten")
     _current(act, incident_id, seen, {"fase": phase.danish})
     ledger = _ledger(act)
@@ -245,8 +260,10 @@ def update_incident(
 
 
 def resolve_incident(
-    act: Act, settings: Settings, texts: MailTexts, incident_id: int, text: str, *, seen: int | None = None
+    act: Act, settings: Settings, texts: "MailTexts", incident_id: int, text: str, *, seen: int | None = None
 ) -> Incident:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     said = checked_remark(text, "teksten")
     _current(act, incident_id, seen, {"tilstand": IncidentState.RESOLVED.danish})
     ledger = _ledger(act)
@@ -257,6 +274,8 @@ def resolve_incident(
 
 
 def _current(act: Act, incident_id: int, seen: int | None, wanted: Values) -> IncidentLine:
+    from engine.flow import incidents as flow  # noqa: PLC0415
+
     line = _line(flow.find(act.conn, incident_id))
     now = {"tilstand": line.state.danish, "fase": line.phase.danish if line.phase else None}
     what = f"Hændelse {incident_id}"

@@ -437,7 +437,7 @@ class _Desk:
         incident = tables.incident
         near = self._now + self._settings.incident.remind_before
         return select(incident).where(
-            incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'"))),
+            tables.incident_is_open,
             or_(incident.c.state == "proposed", incident.c.next_update_at <= near),
         )
 

@@ -108,7 +108,7 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.VERDICT_REPEATED: "Samme svar ({code}) sendes igen til sygehuset i konvolut {envelope_id}",
     EventKind.REPUBLICATION_ORDERED: "Fordeles igen under samme BeskedId efter transient-error (runde {round})",
     EventKind.ADVIS_PUBLISHED: "Beskedfordeleren har taget imod (StatusKode 20); BeskedId {besked_id}, frist kl. {due}",
-    EventKind.ADVIS_PUBLISHED_AGAIN: "Beskedfordeleren har taget imod igen (runde {round}); ingen frist begynder forfra",
+    EventKind.ADVIS_PUBLISHED_AGAIN: "Fordelt igen (runde {round}); ingen frist begynder forfra",
     EventKind.PUBLICATION_FAILED: "Beskedfordeleren tog ikke imod (forsøg {attempts}): {error}; nyt forsøg kl. {next}",
     EventKind.PUBLICATION_DELAYED: "Ikke fordelt efter {hours} timer; forsøgene fortsætter",
     EventKind.KVITTERING_RECEIVED: "Kvittering {code} fra {receiver}{late}",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Select, String, cast, literal, literal_column, select, update
+from sqlalchemy import Connection, Select, String, cast, literal, select, update
 
 from engine.clock import Clock
 from engine.domain import pulse
@@ -139,7 +139,7 @@ class IncidentClock:
         """Declared incidents whose promised update is near, and nobody has been reminded."""
         incident = tables.incident
         return select(incident).where(
-            incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'"))),  # the index
+            tables.incident_is_open,
             incident.c.next_update_at <= now + self._settings.incident.remind_before,
             incident.c.reminded_at.is_(None),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from engine.domain.alarm import MailKind
 from engine.domain.events import EventKind, Level
@@ -31,9 +31,6 @@ from engine.store import tables
 from engine.store.ledger import Ledger
 
 _MINUTE = timedelta(minutes=1)
-
-# The condition of the index: SQLite uses a partial index only with its very words.
-IS_OPEN = tables.incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'")))
 
 
 def propose(

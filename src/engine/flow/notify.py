@@ -160,7 +160,7 @@ def explaining_incident(conn: Connection) -> int | None:
     query = (
         select(incident.c.id)
         .where(
-            incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'"))),  # the index
+            tables.incident_is_open,
             incident.c.state == literal_column("'declared'"),
             incident.c.cause.in_(causes),
         )

@@ -50,7 +50,7 @@ def queues(conn: Connection) -> dict[str, Queue]:
         "person:proposals": (
             incident.c.proposed_at,
             (
-                incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'"))),
+                tables.incident_is_open,
                 incident.c.state == literal_column("'proposed'"),
             ),
         ),

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -727,6 +728,9 @@ incident = Table(
         postgresql_where=text("state IN ('proposed', 'declared')"),
     ),
 )
+
+# The condition of both indexes: SQLite uses a partial index only where a query has its very words.
+incident_is_open = incident.c.state.in_((literal_column("'proposed'"), literal_column("'declared'")))
 
 # One step of the handbook's list, or one update sent by a channel. A row with `next_at` is to be sent by the engine.
 incident_step = Table(
