@@ -44,6 +44,9 @@ log = structlog.get_logger(__name__)
 # A station whose step fails (full disk, lost database) tries again after this long, then ever later.
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+# Stations that go by the clock look once a second; what others do rings for them too.
+_BY_THE_CLOCK = (Watch, Notify, Detect, IncidentClock, Report, Post, Oversee)
+_TICK_S = 1.0
 
 
 class Station(Protocol):
@@ -217,6 +220,7 @@ class Engine:
 
     async def _work(self, station: Station, bell: Bell, stop: asyncio.Event) -> None:
         failures = 0
+        poll_s = max(self._poll_s, _TICK_S) if isinstance(station, _BY_THE_CLOCK) else self._poll_s
         while not stop.is_set():
             heard = bell.rings
             try:
@@ -231,7 +235,7 @@ class Engine:
             if handled:
                 bell.ring()
             else:
-                await bell.wait(heard, self._poll_s)
+                await bell.wait(heard, poll_s)
 
 
 def _calm_collector() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Select, String, cast, literal, select, update
+from sqlalchemy import Connection, Select, String, bindparam, cast, literal, select, update
 
 from engine.clock import Clock
 from engine.domain import pulse
@@ -130,23 +130,15 @@ class IncidentClock:
         return await self._db.write(self._record)
 
     def _is_anything_due(self, conn: Connection) -> bool:
-        return bool(
-            conn.execute(_mailed_steps().limit(1)).first()
-            or conn.execute(self._promises(self._clock.now()).limit(1)).first()
-        )
+        return bool(conn.execute(_ANY_MAILED).first() or self._promises(conn, self._clock.now()))
 
-    def _promises(self, now: datetime) -> Select[Any]:
+    def _promises(self, conn: Connection, now: datetime) -> Sequence[Any]:
         """Declared incidents whose promised update is near, and nobody has been reminded."""
-        incident = tables.incident
-        return select(incident).where(
-            tables.incident_is_open,
-            incident.c.next_update_at <= now + self._settings.incident.remind_before,
-            incident.c.reminded_at.is_(None),
-        )
+        return conn.execute(_PROMISES, {"near": now + self._settings.incident.remind_before}).all()
 
     def _record(self, tx: Tx) -> int:
         ledger = open_ledger(tx, self._clock)
-        steps = tx.conn.execute(_mailed_steps()).all()
+        steps = tx.conn.execute(_MAILED).all()
         for step in steps:
             if step.sent_at is not None:
                 change_step(
@@ -161,7 +153,7 @@ class IncidentClock:
                 _done(ledger, step, "motor")
             else:
                 refused_step(ledger, step, f"{step.address} afvises: {step.refusal}")
-        promises = tx.conn.execute(self._promises(ledger.now)).all()
+        promises = self._promises(tx.conn, ledger.now)
         for incident in promises:
             self._remind(ledger, incident)
         ledger.write()
@@ -210,6 +202,16 @@ def _mailed_steps() -> Select[Any]:
             | (is_open & mail.c.sent_at.is_not(None))
         )
     )
+
+
+# Made once: they are asked again and again.
+_MAILED = _mailed_steps()
+_ANY_MAILED = _MAILED.limit(1)
+_PROMISES = select(tables.incident).where(
+    tables.incident_is_open,
+    tables.incident.c.next_update_at <= bindparam("near", type_=tables.Instant),
+    tables.incident.c.reminded_at.is_(None),
+)
 
 
 def _done(ledger: Ledger, step: Any, person: str) -> None:

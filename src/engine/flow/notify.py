@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import Connection, and_, exists, literal_column, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, literal_column, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock
@@ -155,31 +155,31 @@ class Notify:
 
 def explaining_incident(conn: Connection) -> int | None:
     """The oldest declared major incident that explains that kvitteringer are missing, where there is one."""
-    incident = tables.incident
-    causes = [cause.value for cause in Cause if cause.explains_misses]
-    query = (
-        select(incident.c.id)
-        .where(
-            tables.incident_is_open,
-            incident.c.state == literal_column("'declared'"),
-            incident.c.cause.in_(causes),
-        )
-        .order_by(incident.c.proposed_at)
-        .limit(1)
-    )
-    return conn.execute(query).scalar()
+    return conn.execute(_EXPLAINING).scalar()
 
 
 def _to_look_at(conn: Connection, now: datetime) -> Sequence[int]:
     """Open cases in which something is to be done: told from the rows themselves, so that nothing need announce it."""
+    query = _CASES[explaining_incident(conn) is not None]
+    return conn.execute(query, {"now": now}).scalars().all()
+
+
+def _explaining() -> Select[Any]:
+    incident = tables.incident
+    causes = [cause.value for cause in Cause if cause.explains_misses]
+    is_declared = incident.c.state == literal_column("'declared'")
+    query = select(incident.c.id).where(tables.incident_is_open, is_declared, incident.c.cause.in_(causes))
+    return query.order_by(incident.c.proposed_at).limit(1)
+
+
+def _cases(*, explained: bool) -> Select[Any]:
     case, expected, publication = tables.alarm_case, tables.expected_kvittering, tables.publication
+    now = bindparam("now", type_=tables.Instant)
     has_missing = or_(
         exists().where(expected.c.case_id == case.c.id, expected.c.state == literal_column("'pending'")),
         exists().where(publication.c.case_id == case.c.id, publication.c.next_at.is_not(None)),
     )
-    is_held_wrongly = case.c.held_by.is_not(None)
-    if explaining_incident(conn) is not None:
-        is_held_wrongly = case.c.held_by.is_(None)
+    is_held_wrongly = case.c.held_by.is_(None) if explained else case.c.held_by.is_not(None)
     is_worse = and_(case.c.worsened_due <= now, case.c.misses > case.c.taken_misses)
     is_timed = and_(
         case.c.held_by.is_(None),
@@ -189,13 +189,17 @@ def _to_look_at(conn: Connection, now: datetime) -> Sequence[int]:
             and_(case.c.taken_by.is_not(None), or_(case.c.retake_due <= now, is_worse)),
         ),
     )
-    query = (
+    return (
         select(case.c.id)
         .where(case.c.closed_at.is_(None), or_(is_timed, is_held_wrongly, ~has_missing))
         .order_by(case.c.opened_at)
         .limit(_BATCH)
     )
-    return conn.execute(query).scalars().all()
+
+
+# Made once: they are asked again and again.
+_EXPLAINING = _explaining()
+_CASES = {explained: _cases(explained=explained) for explained in (False, True)}
 
 
 def _state(conn: Connection, case: Any, now: datetime, *, missing: int, explained: bool) -> CaseState:

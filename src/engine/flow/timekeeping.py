@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Connection, Select, insert, literal_column, select, update
+from sqlalchemy import Column, Connection, insert, literal_column, select, update
 
 from engine.clock import Clock, Steady
 from engine.domain.events import EventKind, Level
@@ -23,6 +23,14 @@ _LEAST_STEP = timedelta(seconds=1)
 _KEEP_EVERY = timedelta(seconds=10)
 _MICROSECOND = timedelta(microseconds=1)
 
+# Made once: it is asked several times a second.
+_KEPT = select(
+    tables.timekeeping.c.boot,
+    tables.timekeeping.c.elapsed,
+    tables.timekeeping.c.wall,
+    tables.timekeeping.c.own,
+)
+
 
 def open_ledger(tx: Tx, clock: Clock) -> Ledger:
     """A ledger at the present instant, after whatever waits has been moved along with the clock.
@@ -31,7 +39,7 @@ def open_ledger(tx: Tx, clock: Clock) -> Ledger:
     The instant is the engine's own, which goes on steadily and is never a second away from the machine's.
     """
     table, now, steady = tables.timekeeping, clock.now(), clock.steady()
-    row = tx.conn.execute(_kept()).one_or_none()
+    row = tx.conn.execute(_KEPT).one_or_none()
     own = now if row is None else row.own + _passed(row, now, steady)
     is_moved = abs(now - own) >= _LEAST_STEP
     ledger = Ledger(tx, now if is_moved else own)
@@ -48,14 +56,9 @@ def open_ledger(tx: Tx, clock: Clock) -> Ledger:
 def own_time(conn: Connection, clock: Clock) -> datetime | None:
     """The engine's own time; None where the machine's clock was set, and a ledger must be opened to tell."""
     now = clock.now()
-    row = conn.execute(_kept()).one_or_none()
+    row = conn.execute(_KEPT).one_or_none()
     own: datetime = now if row is None else row.own + _passed(row, now, clock.steady())
     return own if abs(now - own) < _LEAST_STEP else None
-
-
-def _kept() -> Select[Any]:
-    table = tables.timekeeping
-    return select(table.c.boot, table.c.elapsed, table.c.wall, table.c.own)
 
 
 def _passed(row: Any, now: datetime, steady: Steady) -> timedelta:

@@ -7,7 +7,7 @@ within `publish.alarm_after` (section 6). Nothing is looked through while nothin
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, bindparam, insert, literal_column, select, update
@@ -22,6 +22,40 @@ from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
 
 _BATCH = 500
+
+
+def _kvitteringer() -> Select[Any]:
+    """What is due and in no case yet, oldest first. Literals: SQLite uses a partial index only with its condition."""
+    expected, advis = tables.expected_kvittering, tables.advis
+    return (
+        select(expected.c.advis_id, expected.c.receiver_id, expected.c.due_at, advis.c.kommune_code)
+        .join(advis, advis.c.id == expected.c.advis_id)
+        .where(
+            expected.c.state == literal_column("'pending'"),
+            expected.c.case_id.is_(None),
+            expected.c.due_at <= bindparam("now", type_=tables.Instant),
+        )
+        .order_by(expected.c.due_at)
+    )
+
+
+def _publications() -> Select[Any]:
+    publication, advis = tables.publication, tables.advis
+    return (
+        select(publication.c.id, publication.c.advis_id, advis.c.kommune_code)
+        .join(advis, advis.c.id == publication.c.advis_id)
+        .where(
+            publication.c.next_at.is_not(None),
+            publication.c.case_id.is_(None),
+            publication.c.delayed_at <= bindparam("now", type_=tables.Instant),
+        )
+        .order_by(publication.c.delayed_at)
+    )
+
+
+# Made once: they are asked again and again.
+_DUE_KVITTERINGER, _DUE_PUBLICATIONS = _kvitteringer(), _publications()
+_LOOKS = [due.limit(1) for due in (_DUE_KVITTERINGER, _DUE_PUBLICATIONS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +85,7 @@ class Watch:
 
     def _is_any_due(self, conn: Connection) -> bool:
         now = own_time(conn, self._clock)
-        return now is None or any(
-            conn.execute(due(now).limit(1)).first() is not None for due in (_kvitteringer, _publications)
-        )
+        return now is None or any(conn.execute(look, {"now": now}).first() is not None for look in _LOOKS)
 
     def _record(self, tx: Tx) -> int:
         ledger = open_ledger(tx, self._clock)
@@ -61,7 +93,8 @@ class Watch:
         publications = [
             Missed(row.kommune_code, None, row.advis_id, row.id, quiet=False)
             for row in tx.conn.execute(
-                _publications(ledger.now).limit(_BATCH).with_for_update(skip_locked=True)
+                _DUE_PUBLICATIONS.limit(_BATCH).with_for_update(skip_locked=True),
+                {"now": ledger.now},
             )
         ]
         self._join(ledger, CaseKind.MISSING_KVITTERING, kvitteringer)
@@ -148,43 +181,10 @@ class Watch:
         )
 
 
-def _kvitteringer(now: datetime) -> Select[Any]:
-    """What is due and in no case yet, oldest first. Literals: SQLite uses a partial index only with its condition."""
-    expected, advis = tables.expected_kvittering, tables.advis
-    return (
-        select(expected.c.advis_id, expected.c.receiver_id, expected.c.due_at, advis.c.kommune_code)
-        .join(advis, advis.c.id == expected.c.advis_id)
-        .where(
-            expected.c.state == literal_column("'pending'"),
-            expected.c.case_id.is_(None),
-            expected.c.due_at <= now,
-        )
-        .order_by(expected.c.due_at)
-    )
-
-
-def _publications(now: datetime) -> Select[Any]:
-    publication, advis = tables.publication, tables.advis
-    return (
-        select(publication.c.id, publication.c.advis_id, advis.c.kommune_code)
-        .join(advis, advis.c.id == publication.c.advis_id)
-        .where(
-            publication.c.next_at.is_not(None),
-            publication.c.case_id.is_(None),
-            publication.c.delayed_at <= now,
-        )
-        .order_by(publication.c.delayed_at)
-    )
-
-
 def _missed_kvitteringer(ledger: Ledger) -> list[Missed]:
     conn, window = ledger.tx.conn, tables.maintenance
-    due = (
-        _kvitteringer(ledger.now)
-        .limit(_BATCH)
-        .with_for_update(of=tables.expected_kvittering, skip_locked=True)
-    )
-    rows = conn.execute(due).all()
+    due = _DUE_KVITTERINGER.limit(_BATCH).with_for_update(of=tables.expected_kvittering, skip_locked=True)
+    rows = conn.execute(due, {"now": ledger.now}).all()
     if not rows:
         return []
     query = select(window.c.receiver_id, window.c.from_at, window.c.until_at).where(
