@@ -45,11 +45,12 @@ BEGINS = datetime(
 )  # thirteen weeks: the change to winter time, Christmas at their end
 BIN = timedelta(seconds=10)
 HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+# Christmas, and two days that stand for the holidays of a spring: this autumn has none.
 HOLIDAYS = {date(2026, 12, day) for day in (24, 25, 26, 31)} | {date(2026, 11, 11), date(2026, 10, 16)}
 HOLIDAY_SHARE = 0.5
 # Chance leaves out eight in a row once in three thousand times; no limit lies near that.
 LONG = 8
-REGULARLY = timedelta(seconds=100)  # the station's own beat is missed after two minutes
+REGULARLY = timedelta(minutes=10)
 # What of a day comes in each hour: admissions by day, discharges before and after noon.
 DAY = (
     *(0.25, 0.2, 0.18, 0.16, 0.18, 0.25, 0.5, 0.9, 1.4, 1.9, 2.1, 2.1),
@@ -120,9 +121,10 @@ class Quarter:
         self.raw.execute("PRAGMA synchronous=OFF")
         self.heard = dict.fromkeys(REGIONS, BEGINS)
         self.counts = dict.fromkeys(REGIONS, 0)
-        self.waiting = set[str]()  # regions of what came while the engine was down
+        self.sent: dict[str, datetime] = {}  # and not taken yet: the last of each region
+        self.behind = False  # whether the engine was kept from taking what was sent
         self.rates = dict.fromkeys(REGIONS, 0.0)
-        self.looked = BEGINS
+        self.looked = self.beaten = BEGINS
         self.start()
         if not self.plain:
             self.plan()
@@ -275,8 +277,7 @@ class Quarter:
             count = self.drawn(self.rates[region] * share)
             if count:
                 self.counts[region] += count
-                self.heard[region] = begins + BIN * self.rng.random()
-                self.waiting.add(region)
+                self.sent[region] = begins + BIN * self.rng.random()
 
     def tell(self) -> None:
         """What the engine would have written by now."""
@@ -317,9 +318,11 @@ class Quarter:
             if now >= up:
                 await self.come_up()
                 down, up = next(breaks)
-            self.waiting.clear()
+            self.take(is_stuck=any(outage.kind == "age" for outage in under_way))
             if self.must_look(under_way, silent):
                 await self.look()
+            else:
+                self.beat()
 
     def must_look(self, under_way: list[Outage], silent: set[str]) -> bool:
         """It looks every ten seconds. Here it is spared the looks that could find nothing."""
@@ -331,17 +334,32 @@ class Quarter:
 
     async def look(self) -> None:
         self.tell()
-        self.looked = self.clock.now()
+        self.looked = self.beaten = self.clock.now()
         self.looks += 1
         if await self.detect.step():
             self.judge()
 
     async def come_up(self) -> None:
         """The station looks before anything is taken of what waits, and then it is all taken at once."""
+        self.behind = True
         self.start()
         if await self.detect.step():
             self.judge()
-        self.heard |= dict.fromkeys(self.waiting, self.clock.now())
+
+    def take(self, *, is_stuck: bool) -> None:
+        if not is_stuck:
+            now = self.clock.now()
+            self.heard |= dict.fromkeys(self.sent, now) if self.behind else self.sent
+            self.sent = {}
+        self.behind = is_stuck
+
+    def beat(self) -> None:
+        """What the station writes every half minute is written for it where it is spared the look."""
+        now = self.clock.now()
+        if now - self.beaten >= MINUTE:
+            values = (to_microseconds(now), pulse.WATCH)
+            self.raw.execute("UPDATE pulse SET good_at = ? WHERE name = ?", values)
+            self.beaten = now
 
     def breaks(self) -> Iterator[tuple[datetime, datetime]]:
         """When the engine goes down and when it comes up."""

@@ -1,6 +1,7 @@
 """When silence is news."""
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,11 +38,14 @@ def test_the_stated_rate_is_what_chance_gives() -> None:
         assert habit.per_year * math.exp(-limit(habit, wanted)) == pytest.approx(wanted)
 
 
-def test_chance_alone_reports_no_more_often_than_stated() -> None:
-    """The same by trial: a year at 40 a minute, were the learnt share all that comes."""
-    import random
+@pytest.mark.parametrize("rate", [0, 0.001])
+def test_where_next_to_nothing_comes_three_must_be_missing(rate: float) -> None:
+    assert limit(even(rate), 1) == 3
 
-    rng, habit = random.Random(1), even(SHARE * 2_400 / SHARE)
+
+def test_chance_alone_reports_no_more_often_than_stated() -> None:
+    """The same by trial: a year at 40 a minute, if no more than the share that is counted on came."""
+    rng, habit = random.Random(1), even(2_400)
     enough = limit(habit, 100)  # so often that a year shows it
     true_rate = SHARE * 2_400
     silences = int(true_rate * 24 * 364)

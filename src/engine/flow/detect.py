@@ -4,6 +4,7 @@
 Beskedfordeler that accepts nothing. Each look reads a few rows, whatever the size of the database.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +35,7 @@ _BEAT_EVERY = timedelta(seconds=30)
 _LONGEST_BREAK = timedelta(minutes=2)
 # What arrives late is old from its first moment. It is news if it is still there after so long and nothing was taken.
 _STILL_THERE = timedelta(seconds=30)
-_SEVERAL = 2  # one kommune's, or one sender's, trouble is not everybody's
+_SEVERAL = 2  # one kommune's trouble is not everybody's
 _MINUTE = timedelta(minutes=1)
 
 
@@ -80,9 +81,8 @@ class Detect:
     async def step(self) -> int:
         steady = self._clock.steady()
         if self._looked is None:
-            self._looked = (
-                steady  # what came while the engine was down must be taken before a silence is told
-            )
+            # What came while the engine was down is to be taken before a silence is told.
+            self._looked = steady
         if _passed(self._looked, steady) < _EVERY:
             return 0
         oldest = await self._inbox.oldest()
@@ -106,55 +106,53 @@ class Detect:
         watch = known.get(pulse.WATCH)
         standing = incidents.standing(conn, self._settings, now)
         lasting = standing.lasting
-        found = {
-            Cause.VANS_SILENT: self._silence(known, now, is_known=Cause.VANS_SILENT in lasting),
-            Cause.PROCESSING: self._unprocessed(known, now, oldest, is_known=Cause.PROCESSING in lasting)
-            or self._failures(conn, now),
-            Cause.BESKEDFORDELER: self._refused(conn, known, now),
-        }
-        signs = {cause: sign for cause, sign in found.items() if sign is not None}
-        stall = tables.stall
-        told = (
-            conn.execute(select(stall.c.name).where(stall.c.name.startswith(pulse.region(""))))
-            .scalars()
-            .all()
+        failures = self._failures(conn, now)
+        # What lies there was sent: VANS is not silent, and nobody knows yet from which regions it comes.
+        is_sent = failures is not None or _waits(known, now, oldest)
+        listening = None if is_sent else _listening_since(known, now)
+        signs = _found(
+            {
+                Cause.VANS_SILENT: None
+                if is_sent
+                else self._silence(known, now, listening, is_known=Cause.VANS_SILENT in lasting),
+                Cause.PROCESSING: failures
+                or self._unprocessed(known, now, oldest, is_known=Cause.PROCESSING in lasting),
+                Cause.BESKEDFORDELER: self._refused(conn, known, now),
+            }
         )
+        told = _told_regions(conn)
         # Also in the look that hears the first region again: the others have had no time to be heard.
         all_silent_until = now if Cause.VANS_SILENT in lasting else standing.over.get(Cause.VANS_SILENT)
-        silent = self._silent_regions(known, now, told, all_silent_until)
+        if Cause.VANS_SILENT in signs:
+            listening = None  # beside the whole no region is news
+        elif listening is not None and all_silent_until is not None:
+            listening = max(listening, all_silent_until)
         return Look(
             now,
             signs,
             [cause for cause in lasting if cause is not Cause.OTHER],
             [cause for cause in signs if cause not in standing.settled],
-            {} if Cause.VANS_SILENT in signs else silent,
+            self._silent_regions(known, now, listening, told),
             told,
             watch is None or watch.good_at is None or now - watch.good_at >= _BEAT_EVERY,
         )
 
-    def _silence(self, known: Mapping[str, Pulse], now: datetime, *, is_known: bool) -> Sign | None:
+    def _silence(
+        self, known: Mapping[str, Pulse], now: datetime, listening: datetime | None, *, is_known: bool
+    ) -> Sign | None:
         """(a) An engine that has never received hears none: nobody may be connected yet."""
         heard = known.get(pulse.VANS_IN)
         if heard is None or heard.good_at is None:
             return None
-        begins = _begins(heard.good_at, _listening_since(known, now), is_known=is_known)
+        begins = _begins(heard.good_at, listening, is_known=is_known)
         if begins is None or not self._is_news(self._habits.get("", Habit({})), begins, now, self._unlearnt):
             return None
         return Sign(f"Intet advis er kommet fra VANS siden {local_text(heard.good_at)}", heard.good_at)
 
     def _silent_regions(
-        self,
-        known: Mapping[str, Pulse],
-        now: datetime,
-        told: Collection[str],
-        all_silent_until: datetime | None,
+        self, known: Mapping[str, Pulse], now: datetime, listening: datetime | None, told: Collection[str]
     ) -> dict[str, Sign]:
-        """Regions that are silent while others are not; there must be history to tell by. What lies before the end of
-        a silence of all is that one's.
-        """
-        listening = _listening_since(known, now)
-        if listening is not None and all_silent_until is not None:
-            listening = max(listening, all_silent_until)
+        """Regions that are silent while others are not; there must be history to tell by."""
         found = {}
         for name, heard in known.items():
             code = pulse.region_of(name)
@@ -220,28 +218,22 @@ class Detect:
             )
             .group_by(envelope.c.sender_id)
         )
-        failed: dict[str | None, int] = {row[0]: row[1] for row in conn.execute(put_aside)}
+        failed: Counter[str | None] = Counter({row[0]: row[1] for row in conn.execute(put_aside)})
         arrived = (
             select(advis.c.vans_sender_id, advis.c.refused, func.count())
             .where(advis.c.received_at >= since, advis.c.kommune_code.is_not(None))  # else nobody's address
             .group_by(advis.c.vans_sender_id, advis.c.refused)
         )
-        taken = 0
-        for sender, is_refused, count in conn.execute(arrived):
-            if is_refused:
-                failed[sender] = failed.get(sender, 0) + count
-            else:
-                taken += count
-        count = sum(failed.values())
-        # What is no envelope has no sender: alone it is everybody's only where nothing else came through.
-        is_wide = len(failed) >= _SEVERAL or (None in failed and taken == 0)
-        if count < incident.failure_least or not is_wide:
+        taken: Counter[str | None] = Counter()
+        for sender, is_refused, number in conn.execute(arrived):
+            (failed if is_refused else taken)[sender] += number
+        count, total = failed.total(), failed.total() + taken.total()
+        if count < incident.failure_least or 100 * count < incident.failure_percent * total:
             return None
-        percent = 100 * count // (count + taken)
-        if percent < incident.failure_percent:
+        if not _is_everybodys(failed, taken, incident.failure_percent):
             return None
         minutes = incident.failure_window // _MINUTE
-        return Sign(f"{count} af {count + taken} modtagne i {minutes} min kunne ikke behandles", since)
+        return Sign(f"{count} af {total} modtagne i {minutes} min kunne ikke behandles", since)
 
     def _refused(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
         """(c)"""
@@ -268,13 +260,7 @@ class Detect:
 
     def _changes(self, look: Look) -> bool:
         silent = {pulse.region(code) for code in look.silent}
-        is_whole = Cause.VANS_SILENT in look.signs  # then no region is news beside the whole
-        return bool(
-            look.news
-            or set(look.lasting) - set(look.signs)
-            or silent - set(look.told)
-            or (not is_whole and set(look.told) - silent)
-        )
+        return bool(look.news or set(look.lasting) - set(look.signs) or silent != set(look.told))
 
     def _record(self, tx: Tx, look: Look | None) -> int:
         ledger = open_ledger(tx, self._clock)
@@ -300,13 +286,40 @@ class Detect:
             name = names.get(code, code)
             conn.execute(insert(stall).values(**row, detail=f"{name}: {sign.basis}"))
             ledger.event(EventKind.REGION_SILENT, level=Level.WARNING, region=name, basis=sign.basis)
-        if Cause.VANS_SILENT in look.signs:
-            return
         for told in look.told:
             code = pulse.region_of(told) or ""
             if code not in look.silent:
                 conn.execute(delete(stall).where(stall.c.name == told))
                 ledger.event(EventKind.REGION_HEARD, region=names.get(code, code))
+
+
+def _is_everybodys(failed: Counter[str | None], taken: Counter[str | None], percent: int) -> bool:
+    """Whether it fails as widely without the sender that fails most. What is no envelope has no sender: alone it is
+    everybody's only where nothing else comes through.
+    """
+    ((worst, most),) = failed.most_common(1)
+    others, others_taken = failed.total() - most, taken.total() - taken[worst]
+    if others:
+        return 100 * others >= percent * (others + others_taken)
+    return worst is None and not taken
+
+
+def _found(signs: Mapping[Cause, Sign | None]) -> dict[Cause, Sign]:
+    return {cause: sign for cause, sign in signs.items() if sign is not None}
+
+
+def _waits(known: Mapping[str, Pulse], now: datetime, oldest: datetime | None) -> bool:
+    """Whether something has come after the last that was taken, or with it, and is not taken."""
+    heard = known.get(pulse.VANS_IN)
+    if oldest is None or heard is None or heard.good_at is None:
+        return False
+    return now - oldest >= _STILL_THERE and oldest > heard.good_at - _MINUTE
+
+
+def _told_regions(conn: Connection) -> Collection[str]:
+    stall = tables.stall
+    query = select(stall.c.name).where(stall.c.name.startswith(pulse.region("")))
+    return conn.execute(query).scalars().all()
 
 
 def _begins(heard: datetime, listening: datetime | None, *, is_known: bool) -> datetime | None:
