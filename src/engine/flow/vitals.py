@@ -74,8 +74,7 @@ class Vitals:
             return self._shown
 
     def _exposition(self, conn: Connection) -> bytes:
-        from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry  # noqa: PLC0415
-        from prometheus_client.exposition import generate_latest  # noqa: PLC0415
+        from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest  # noqa: PLC0415
 
         families = list(_families(conn, self._clock.now(), self._beats.ages()))
 

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 import structlog
 
+from engine.flow.oversee import Heartbeats
+from engine.flow.vitals import Vitals
 from engine.simulation.made_up import BRUNO, dice, made_up_person
+from engine.store import tables
+from tests.flow.world import World
 from tests.nothing_personal import SEARCH, TEXTS, Search, persons_in
 
 
@@ -58,3 +62,14 @@ def test_a_leak_in_a_log_line_is_found(
     structlog.get_logger().warning("something", patient=BRUNO.cpr)
     assert len(found) == 1
     assert BRUNO.cpr in capsys.readouterr().out
+
+
+async def test_a_leak_in_a_metric_is_found(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    found: list[str] = []
+    monkeypatch.setattr(SEARCH, "found", found)
+    with world.db.writing() as tx:
+        row = {"since": world.clock.now(), "noticed_at": world.clock.now(), "detail": "x"}
+        tx.insert(tables.stall, [{"name": BRUNO.cpr, **row}])
+    beats = Heartbeats(world.clock, [])
+    await Vitals(beats, world.db, world.clock, world.settings).metrics()
+    assert len(found) == 1
