@@ -293,6 +293,8 @@ def test_the_big_tables_are_read_by_their_indexes(
     db: Database, receivers: list[int], queries: list[str], tmp_path: Path
 ) -> None:
     a_negative(db, receivers)
+    with db.writing() as tx:
+        a_kvittering(tx, disposition="unmatched", reason="Intet advis", kommune_code=AARHUS)
     queries.clear()
     found(db)
     big = {"advis", "publication", "expected_kvittering", "kvittering", "event", "quarantine", "mail"}

@@ -146,7 +146,7 @@ class _Desk:
     def kinds(self) -> Mapping[TodoKind, tuple[Select[Any], ColumnElement[Any], _Made]]:
         of_kommuner = {
             TodoKind.CASE: (self._cases(), tables.alarm_case.c.opened_at, self._case_items),
-            TodoKind.UNMATCHED: (self._unmatched(), tables.kvittering.c.id, self._unmatched_items),
+            TodoKind.UNMATCHED: (self._unmatched(), tables.kvittering.c.received_at, self._unmatched_items),
             TodoKind.NEGATIVE: (
                 self._negative(),
                 tables.expected_kvittering.c.settled_at,
