@@ -136,7 +136,7 @@ class Engine:
             Report(db, clock, settings, texts),
             Post(links.mails, db, box, clock, settings, owner),
         )
-        self._beats = Heartbeats(clock, [station.name for station in self.stations])
+        self._beats = Heartbeats(clock, [*(station.name for station in self.stations), Oversee.name])
         inboxes = {"inbox:vans": links.vans_in, "inbox:beskedfordeler": links.kvitteringer}
         self._monitor = settings.monitor
         self._vitals = Vitals(self._beats, db, clock, settings)

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +12,7 @@ from engine.clock import SimulatedClock
 from engine.store import tables
 from engine.store.database import Database
 from tests.commands.conftest import Command
-from tests.desk.builders import FRB, an_advis, connect
+from tests.desk.builders import FRB, an_advis, connect, uuid
 
 MINUTE = timedelta(minutes=1)
 
@@ -47,7 +47,33 @@ def test_yesterday_unless_another_period_is_named(desk: Command) -> None:
 
 def test_one_kommune_and_one_system(desk: Command) -> None:
     assert len(desk("overview", "--receiver", "system 2", "--json").json["receivers"]) == 1
+    assert (
+        desk("overview", "--receiver", uuid(1).upper(), "--json").json["receivers"][0]["receiver"]
+        == "System 1"
+    )
     assert desk("overview", "--kommune", "0147", "--json").json["receivers"] == []
+    assert 'til et system med navn eller UUID "Sytsem 1"' in desk("overview", "--receiver", "Sytsem 1").out
+
+
+def test_a_day_is_a_danish_one_and_the_last_is_part_of_it(desk: Command, db: Database) -> None:
+    """21 November in Denmark ends at 23 UTC."""
+    for at, days in (
+        (datetime(2026, 11, 20, 23, tzinfo=UTC), 1),
+        (datetime(2026, 11, 21, 23, tzinfo=UTC), 0),
+    ):
+        with db.writing() as tx:
+            tx.conn.execute(update(tables.advis).values(published_at=at - timedelta(microseconds=1)))
+        before = desk("overview", "--from", "2026-11-21", "--to", "2026-11-21", "--json").json["receivers"]
+        with db.writing() as tx:
+            tx.conn.execute(update(tables.advis).values(published_at=at))
+        after = desk("overview", "--from", "2026-11-21", "--to", "2026-11-21", "--json").json["receivers"]
+        assert [bool(before), bool(after)] == [days == 0, days == 1]
+
+
+def test_one_form_at_a_time(desk: Command) -> None:
+    answer = desk("overview", "--csv", "--json")
+    assert answer.status == 1
+    assert "enten --csv eller --json" in answer.err
 
 
 def test_csv_opens_in_excel(desk: Command) -> None:
@@ -58,6 +84,13 @@ def test_csv_opens_in_excel(desk: Command) -> None:
         ("System 1", "0", "120"),
         ("System 2", "1", ""),
     ]
+    assert [row["ældste_mangler"] for row in rows] == ["", "2026-11-22 10:00:00"]
+
+
+def test_no_name_is_a_formula_in_excel(desk: Command, db: Database) -> None:
+    with db.writing() as tx:
+        tx.conn.execute(update(tables.receiver).values(name="=HYPERLINK(A1)"))
+    assert ";'=HYPERLINK(A1);" in desk("overview", "--csv").out
 
 
 def test_a_period_that_is_none(desk: Command) -> None:

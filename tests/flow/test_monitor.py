@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from engine.errors import SettingsError
 from engine.flow.oversee import Heartbeats
 from engine.flow.vitals import Vitals
+from engine.ports import SendResult
 from engine.store import tables
 from tests.flow.world import World
 from tests.links.smtp_server import _free_port
@@ -86,6 +87,15 @@ async def test_a_station_that_hangs_makes_it_not_ready(world: World) -> None:
     assert await vitals.ready() == ["Stationen receive står stille"]
 
 
+async def test_also_the_one_that_oversees_may_hang(world: World) -> None:
+    vitals, beats = world.engine._vitals, world.engine._beats
+    world.clock.advance(timedelta(seconds=121))
+    for station in world.engine.stations:
+        if station.name != "oversee":
+            beats.beat(station.name)
+    assert await vitals.ready() == ["Stationen oversee står stille"]
+
+
 async def test_a_database_that_cannot_be_used_is_not_healthy(
     watched_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +120,7 @@ async def test_the_numbers_are_those_of_the_database(watched_world: World) -> No
     async with running(world) as client:
         found = await metrics(client)
     assert value(found, "adviser") == 3
+    assert value(found, "publications") == 3
     assert value(found, "kvitteringer_pending") == value(found, "kvitteringer_overdue") == 9
     assert value(found, "cases_open", kind="missing-kvittering") == 3
     assert value(found, "cases_open", kind="delayed-publication") == 0
@@ -143,6 +154,27 @@ async def test_a_port_that_is_taken_is_told_before_the_work_begins(
         with pytest.raises(SettingsError, match=r"i brug af et andet program.*monitor\.port"):
             await second.engine.run(asyncio.Event(), begun.set)
     assert not begun.is_set()
+
+
+async def test_what_waits_to_be_published_is_not_counted_as_published(watched_world: World) -> None:
+    world = watched_world
+    world.send(world.hn())
+    await world.drain()
+    world.beskedfordeler.verdict = lambda _: SendResult("Forbindelsen blev afbrudt")
+    world.send(world.hn())
+    await world.drain()
+    async with running(world) as client:
+        found = await metrics(client)
+    assert (value(found, "adviser"), value(found, "publications")) == (2, 1)
+
+
+@pytest.mark.parametrize("address", ["a..b", "æ" * 70])
+async def test_an_address_that_nobody_has_is_told_in_danish(
+    make_world: Callable[..., World], address: str
+) -> None:
+    world = make_world(monitor={"port": _free_port(), "address": address})
+    with pytest.raises(SettingsError, match=r"ingen maskine hedder sådan.*monitor\.address"):
+        await world.engine.run(asyncio.Event())
 
 
 async def test_no_port_is_the_default_and_nobody_listens(world: World) -> None:

@@ -1,7 +1,7 @@
 """Nothing stalls in silence: every queue, channel, inbox and station past its limit is an alarm, once."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy import insert, update
 
 from engine.desk.overview import status
 from engine.domain import pulse
-from engine.domain.stall import WATCHED, Watched, watched
+from engine.domain.stall import WAITS_FOR, WATCHED, Watched, watched
 from engine.flow.oversee import Heartbeats, Oversee
 from engine.flow.timekeeping import open_ledger
+from engine.links.memory import MemoryInbox
 from engine.ports import SendResult
 from engine.settings import Settings
 from engine.store import tables
@@ -82,6 +83,14 @@ def waiting(world: World, name: str) -> None:
             row = {"delivery_key": "k", "response_identifier": "x", "code": "ok", "media_type": "x"}
             put(world, tables.kvittering, **row, disposition="unmatched", received_at=now, payload_id=99)
         case _:
+            if name in WAITS_FOR:
+                # Newly ordered all the while, so that it is the channel alone that is late.
+                waiting(world, WAITS_FOR[name])
+                later = now + timedelta(days=9)
+                with world.db.writing() as tx:
+                    for table in (tables.publication, tables.envelope_out, tables.mail):
+                        tx.conn.execute(update(table).values(ordered_at=later))
+                    tx.conn.execute(update(tables.incident_step).values(due_at=later))
             with world.db.writing() as tx:
                 ledger = open_ledger(tx, world.clock)
                 note_bad(ledger, name, "nede")
@@ -134,6 +143,76 @@ async def test_a_station_that_comes_to_no_end_is_an_alarm(world: World) -> None:
     beats.beat("publish")
     await oversee.step()
     assert stalls(world) == []
+
+
+async def test_an_inbox_that_cannot_be_read_is_an_alarm_and_hides_no_other(world: World) -> None:
+    class Gone(MemoryInbox):
+        async def oldest(self) -> datetime | None:
+            raise FileNotFoundError("/home/sundhedsagent/vans/in")
+
+    inboxes: dict[str, MemoryInbox] = {"inbox:vans": Gone(), "inbox:beskedfordeler": MemoryInbox()}
+    inboxes["inbox:beskedfordeler"].oldest_at = world.clock.now()
+    oversee = Oversee(Heartbeats(world.clock, []), inboxes, world.db, world.clock, world.settings)
+    for _ in range(32):
+        await oversee.step()
+        world.clock.advance(10 * SECOND)
+    assert stalls(world) == ["inbox:beskedfordeler", "inbox:vans"]
+    (row,) = [row for row in world.rows(tables.stall) if row.name == "inbox:vans"]
+    assert row.detail == "Filer fra VANS: kan ikke læses (FileNotFoundError)"
+    inboxes |= {"inbox:vans": MemoryInbox(), "inbox:beskedfordeler": MemoryInbox()}
+    oversee = Oversee(Heartbeats(world.clock, []), inboxes, world.db, world.clock, world.settings)
+    await oversee.step()
+    assert stalls(world) == []
+
+
+async def test_a_full_disk_is_no_break_that_excuses_a_station(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = Heartbeats(world.clock, ["receive"])
+    oversee = Oversee(beats, {}, world.db, world.clock, world.settings)
+    await oversee.step()
+
+    async def full(_work: object) -> None:
+        raise OSError("disken er fuld")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.db, "write", full)
+        for _ in range(10):
+            world.clock.advance(30 * SECOND)
+            with pytest.raises(OSError, match="fuld"):
+                await oversee.step()
+    assert beats.ages() == {"receive": 300 * SECOND}
+    world.clock.advance(SECOND)
+    await oversee.step()
+    assert stalls(world) == ["station:receive"]
+
+
+async def test_a_look_that_hangs_is_no_break_either(world: World) -> None:
+    class Slow(MemoryInbox):
+        async def oldest(self) -> datetime | None:
+            world.clock.advance(5 * MINUTE)
+            return None
+
+    beats = Heartbeats(world.clock, ["receive"])
+    oversee = Oversee(beats, {"inbox:vans": Slow()}, world.db, world.clock, world.settings)
+    await oversee.step()
+    await oversee.step()
+    assert beats.ages() == {"receive": 10 * MINUTE}
+
+
+async def test_a_channel_that_is_tried_no_more_stands_still_no_longer(world: World) -> None:
+    waiting(world, pulse.DRIFTSTATUS)
+    await look(world, minutes=31)
+    assert stalls(world) == [pulse.DRIFTSTATUS]
+    with world.db.writing() as tx:  # somebody told it on the website
+        tx.conn.execute(update(tables.incident_step).values(next_at=None))
+    await look(world, seconds=10)
+    assert stalls(world) == []
+    with world.db.reading() as conn:
+        found = status(conn, world.clock.now(), world.settings)
+    # It never worked: nobody knows whether it would.
+    (driftstatus,) = [channel for channel in found.channels if channel.name == pulse.DRIFTSTATUS]
+    assert (driftstatus.up, driftstatus.error) == (None, None)
 
 
 async def test_a_machine_that_slept_is_no_stations_fault(world: World) -> None:

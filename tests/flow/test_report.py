@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
+from engine.domain import pulse
 from engine.domain.acknowledgement import ResponseCode
 from engine.flow.kvitteringsoverblik import OverblikLine, overblik
 from engine.flow.report import day_of
@@ -89,7 +90,11 @@ async def test_it_is_read_by_an_index(world: World) -> None:
     from engine.flow.kvitteringsoverblik import _published
 
     with world.db.reading() as conn:
-        for query in _published(START, START + DAY, None, None):
+        for query in [
+            *_published(START, START + DAY, None),
+            *_published(START, START + DAY, ["0101"]),
+            *_published(START, START + DAY, ["0101", "0147"]),
+        ]:
             text = str(query.compile(world.db.engine, compile_kwargs={"literal_binds": True}))
             plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
             assert any(
@@ -147,19 +152,119 @@ async def test_each_address_gets_one_mail_a_day_about_its_own_systems(world_with
     assert len(told(world)) == 3
 
 
-async def test_the_latest_day_that_was_missed_is_made_up_for(world_with_overview: World) -> None:
+async def till(world: World, day: int, hour: int, minute: int = 0) -> None:
+    """Turn the clock to a Danish time of March 2026, before summer time, and let the engine do what is due."""
+    at = datetime(2026, 3, day, hour, minute, tzinfo=UTC) - HOUR
+    world.clock.advance(at - world.clock.now())
+    await world.drain()
+
+
+def days_told(world: World) -> list[str]:
+    """The days that the contact point was told of, in the order of the mails."""
+    return [subject.split()[2].strip(":") for address, subject in told(world) if address == CONTACT]
+
+
+async def test_of_the_missed_days_the_latest_is_made_up_for_and_the_next_still_comes(
+    world_with_overview: World,
+) -> None:
     world = world_with_overview
-    for _ in range(2):
+    await published(world)
+    await till(world, 15, 8)
+    assert days_told(world) == ["14.3.2026"]
+    # The report fails for three days; everything else goes on.
+    world.engine.stations = [station for station in world.engine.stations if station.name != "report"]
+    for day in (15, 16, 17):
         await published(world)
-        await world.after(hours=24)
-    first = len(told(world))
-    assert first > 0
+        await till(world, day + 1, 6)
+    world.start_engine()
+    await world.drain()
+    assert days_told(world)[1:] == [
+        "16.3.2026"
+    ]  # on the 18th, before seven: not the 15th, and not yet the 17th
+    await till(world, 18, 6, 59)
+    world.start_engine()
+    await world.drain()
+    assert days_told(world)[2:] == []
+    await till(world, 18, 7)
+    assert days_told(world)[2:] == ["17.3.2026"]
+
+
+async def test_what_was_before_it_was_switched_on_is_not_made_up_for(world_with_overview: World) -> None:
+    world = world_with_overview
+    world.engine.stations = [station for station in world.engine.stations if station.name != "report"]
     await published(world)
-    world.clock.advance(2 * DAY)  # the engine is down, and comes up before seven on the third day
+    await till(world, 15, 9)
     await published(world)
-    assert {subject.split(":")[0] for _, subject in told(world)[first:]} <= {
-        "Kvitteringsoverblik for 17.3.2026"
-    }
+    await till(world, 16, 6)
+    world.start_engine()
+    await world.drain()
+    assert days_told(world) == []
+    await till(world, 16, 7)
+    assert days_told(world) == ["15.3.2026"]
+
+
+async def test_a_crash_before_the_mails_are_committed_repeats_none_and_loses_none(
+    world_with_overview: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = world_with_overview
+    await published(world)
+    await world.drain()
+    report = next(station for station in world.engine.stations if station.name == "report")
+    with monkeypatch.context() as crash:
+        crash.setattr("engine.flow.report.note_good", _fails)
+        world.clock.advance(datetime(2026, 3, 15, 7, tzinfo=UTC) - world.clock.now())
+        with pytest.raises(RuntimeError):
+            await report.step()
+    await world.drain()
+    assert sorted(address for address, _ in told(world)) == sorted([CONTACT, VENDOR, EXTRA])
+    with world.db.writing() as tx:  # and where it forgot that it was done
+        tx.conn.execute(delete(tables.pulse).where(tables.pulse.c.name == pulse.REPORT))
+    world.start_engine()
+    await world.drain()
+    assert len(told(world)) == 3
+
+
+def _fails(*_: Any) -> None:
+    raise RuntimeError("down")
+
+
+async def test_a_time_of_day_that_the_night_in_spring_leaves_out(make_world: Callable[..., World]) -> None:
+    world = make_world(overview={"daily": True, "at": "02:30"})
+    world.clock.advance(datetime(2026, 3, 28, 12, tzinfo=UTC) - START)
+    await published(world)
+    world.clock.advance(datetime(2026, 3, 29, 1, 29, tzinfo=UTC) - world.clock.now())
+    await world.drain()
+    assert days_told(world) == []
+    await world.after(minutes=1)
+    assert days_told(world) == ["28.3.2026"]
+
+
+async def test_contact_points_can_be_left_out(make_world: Callable[..., World]) -> None:
+    world = make_world(overview={"daily": True, "at": "07:00", "contact_points": False})
+    with world.db.writing() as tx:
+        tx.conn.execute(update(tables.receiver).values(overview_enrolled=tables.receiver.c.id == 4))
+    await published(world)
+    await published(world, kommune=FRB)
+    await till(world, 15, 7)
+    assert [address for address, _ in told(world)] == [VENDOR]
+    assert "Frederiksberg Kommune, Cura (primært)" in world.mails.sent[-1].text
+    assert "Københavns" not in world.mails.sent[-1].text
+
+
+async def test_an_address_that_is_written_in_two_ways_gets_one_mail(world_with_overview: World) -> None:
+    world = world_with_overview
+    with world.db.writing() as tx:
+        receiver = tables.receiver
+        other = {
+            "overview_enrolled": True,
+            "vendor_email": VENDOR.title(),
+            "overview_emails": f"{EXTRA}, {EXTRA}",
+        }
+        tx.conn.execute(update(receiver).where(receiver.c.id == 2).values(**other))
+    await published(world)
+    await till(world, 15, 7)
+    assert sorted(address for address, _ in told(world)) == sorted([CONTACT, VENDOR, EXTRA])
+    assert all("Nexus" in mail.text for mail in world.mails.sent if mail.subject.startswith("Kvitteringso"))
 
 
 async def test_a_day_on_which_nothing_was_published_is_no_news(world_with_overview: World) -> None:

@@ -40,6 +40,8 @@ def overview(
     from engine.flow.report import day_of
     from engine.local_time import local_date
 
+    if as_csv and as_json:
+        raise RuleError("Vælg enten --csv eller --json.")
     one_day = timedelta(days=1)
     with office_of(ctx) as office, office.visiting() as visit:
         now = office.clock.now()
@@ -66,7 +68,7 @@ def overview(
         sys.stdout.buffer.write(csv_bytes(_csv_rows(first, last, found)))
         sys.stdout.buffer.flush()
     else:
-        _print(first, last, found)
+        _print(first, last, found, receiver)
 
 
 def add_to(app: "Commands") -> None:
@@ -74,13 +76,15 @@ def add_to(app: "Commands") -> None:
 
 
 def _csv_rows(first: "date", last: "date", found: "list[OverblikLine]") -> list[list[str]]:
+    from engine.local_time import local_text
+
     head = "fra til kommunekode kommune modtagersystem uuid leverandør primært"
     counts = (
         "fordelt kvitteret negative for_sent mangler afventes median_sekunder p95_sekunder ældste_mangler"
     )
     rows = [[*head.split(), *counts.split()]]
     for line in found:
-        oldest = "" if line.oldest_missing is None else line.oldest_missing.isoformat()
+        oldest = "" if line.oldest_missing is None else local_text(line.oldest_missing)
         rows.append(
             [
                 first.isoformat(),
@@ -104,13 +108,14 @@ def _counts(line: "OverblikLine") -> tuple[int, ...]:
     return (line.published, line.acknowledged, line.negative, line.late, line.missing, line.waiting)
 
 
-def _print(first: "date", last: "date", found: "list[OverblikLine]") -> None:
+def _print(first: "date", last: "date", found: "list[OverblikLine]", receiver: str | None) -> None:
     from engine.local_time import date_text, local
 
     span = date_text(first) if first == last else f"{date_text(first)} til {date_text(last)}"
     say(f"Kvitteringsoverblik for {span}", "")
     if not found:
-        say("Intet er fordelt i perioden.")
+        to = "" if receiver is None else f' til et system med navn eller UUID "{receiver}"'
+        say(f"Intet er fordelt i perioden{to}.")
         return
     rows = [
         (

@@ -68,7 +68,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One wire to the outside. `up` is None where it was never used."""
+    """One wire to the outside. `up` is None where it was never used, or never worked and is tried no more."""
 
     name: str
     what: str  # Danish
@@ -220,7 +220,7 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
 
 
 def _channel(name: str, what: str, known: Pulse | None) -> Channel:
-    if known is None:
+    if known is None or (known.good_at is None and known.bad_since is None):
         return Channel(name, what, None, None, None, None)
     return Channel(name, what, known.bad_since is None, known.good_at, known.bad_since, known.error)
 

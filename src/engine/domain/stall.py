@@ -87,6 +87,13 @@ CHANNELS = {
     pulse.DRIFTSTATUS: "driftstatus",
 }
 """What the engine speaks with, as people call it."""
+WAITS_FOR = {
+    pulse.BESKEDFORDELER: "queue:publications",
+    pulse.VANS_OUT: "queue:envelopes",
+    pulse.MAIL: "queue:mails",
+    pulse.DRIFTSTATUS: "queue:driftstatus",
+}
+"""The queue that tries each channel again and again."""
 
 
 def watched(name: str) -> Watched:

@@ -76,14 +76,13 @@ def overblik(
     now: datetime,
     *,
     kommuner: Collection[str] | None = None,
-    receiver_ids: Collection[int] | None = None,
 ) -> list[OverblikLine]:
     """The receivers that adviser were published to from `begins` up to `ends`, by kommune and name.
 
     What was removed before it came is counted nowhere: nobody waits for it.
     """
     sums: dict[int, _Sum] = {}
-    for query in _published(begins, ends, kommuner, receiver_ids):
+    for query in _published(begins, ends, kommuner):
         for row in conn.execute(query):
             sums.setdefault(row.receiver_id, _Sum()).add(row, now)
     receiver, kommune, connection = tables.receiver, tables.kommune, tables.connection
@@ -96,12 +95,7 @@ def overblik(
     return [_line(row, sums[row.id]) for row in conn.execute(names) if row.id in sums]
 
 
-def _published(
-    begins: datetime,
-    ends: datetime,
-    kommuner: Collection[str] | None,
-    receiver_ids: Collection[int] | None,
-) -> list[Select[Any]]:
+def _published(begins: datetime, ends: datetime, kommuner: Collection[str] | None) -> list[Select[Any]]:
     """The index that the status counts by has the verdict before the time of publication: one range for each."""
     advis, expected = tables.advis, tables.expected_kvittering
     query = (
@@ -123,8 +117,6 @@ def _published(
     )
     if kommuner is not None:
         query = query.where(advis.c.kommune_code.in_(kommuner))
-    if receiver_ids is not None:
-        query = query.where(expected.c.receiver_id.in_(receiver_ids))
     verdicts = [code.value for code in ResponseCode if code.is_final]
     return [query.where(advis.c.verdict == verdict) for verdict in verdicts] + [
         query.where(advis.c.verdict.is_(None))

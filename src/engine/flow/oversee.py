@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from engine.clock import Clock, Steady
 from engine.domain import pulse
 from engine.domain.events import EventKind, Level
-from engine.domain.stall import WATCHED, watched
+from engine.domain.stall import WAITS_FOR, WATCHED, watched
 from engine.flow.timekeeping import open_ledger
 from engine.ports import Inbox
 from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
-from engine.store.pulse import beat, note_good_at, pulses
-from engine.store.queues import queues
+from engine.store.pulse import beat, note_bad, note_good, note_good_at, pulses
+from engine.store.queues import Queue, queues
 
 _EVERY = timedelta(seconds=10)
 # The engine beats with every look; after a longer break it has been down, or the machine has slept.
@@ -45,6 +45,14 @@ class Heartbeats:
         """How long ago, by station."""
         now = self._clock.steady()
         return {name: now.elapsed - at.elapsed for name, at in self._at.items() if at.boot == now.boot}
+
+
+@dataclass(frozen=True, slots=True)
+class Inboxes:
+    """Since when the oldest delivery lies in each, and what is wrong with those that cannot be read. By name."""
+
+    oldest: Mapping[str, datetime | None]
+    unreadable: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +82,60 @@ class Oversee:
         self._clock = clock
         self._settings = settings
         self._looked: Steady | None = None
+        self._tried: Steady | None = None
 
     async def step(self) -> int:
         """Look; how many began or ceased to stand still."""
         steady = self._clock.steady()
-        passed = None if self._looked is None else _passed(self._looked, steady)
-        if passed is not None and passed < _EVERY:
+        if self._looked is not None and _passed(self._looked, steady) < _EVERY:
             return 0
-        if passed is not None and passed > _LONGEST_BREAK:
+        if self._tried is not None and _passed(self._tried, steady) > _LONGEST_BREAK:
             self._beats.begin_anew()
-        oldest = {name: await inbox.oldest() for name, inbox in self._inboxes.items()}
-        changed = await self._db.write(lambda tx: self._record(tx, oldest))
+        try:
+            inboxes = await self._inboxes_now()
+            changed = await self._db.write(lambda tx: self._record(tx, inboxes))
+        finally:
+            # A look that fails or takes long is no break: what hinders it (a full disk) may hinder the others too.
+            self._tried = self._clock.steady()
         self._looked = steady
         return changed
 
-    def _record(self, tx: Tx, oldest: Mapping[str, datetime | None]) -> int:
+    async def _inboxes_now(self) -> Inboxes:
+        oldest, unreadable = {}, {}
+        for name, inbox in self._inboxes.items():
+            try:
+                oldest[name] = await inbox.oldest()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with this one, the others are looked at
+                unreadable[name] = f"kan ikke læses ({type(error).__name__})"
+        return Inboxes(oldest, unreadable)
+
+    def _record(self, tx: Tx, inboxes: Inboxes) -> int:
         ledger = open_ledger(tx, self._clock)
         beat(ledger, pulse.ENGINE, longest_break=_LONGEST_BREAK)
         ages = self._beats.ages()
         note_good_at(ledger, {pulse.station(name): ledger.now - age for name, age in ages.items()})
-        changed = self._compare(ledger, self._still(tx.conn, ledger.now, oldest, ages))
+        note_good(ledger, inboxes.oldest)
+        for name, error in inboxes.unreadable.items():
+            note_bad(ledger, name, error)
+        waiting = queues(tx.conn)
+        _forget_idle(ledger, waiting)
+        changed = self._compare(ledger, self._still(ledger, inboxes, waiting, ages))
         ledger.write()
         return changed
 
     def _still(
         self,
-        conn: Connection,
-        now: datetime,
-        oldest: Mapping[str, datetime | None],
+        ledger: Ledger,
+        inboxes: Inboxes,
+        waiting: Mapping[str, Queue],
         ages: Mapping[str, timedelta],
     ) -> dict[str, Still]:
         """All that stands still for longer than it may."""
-        known = pulses(conn)
+        now, known = ledger.now, pulses(ledger.tx.conn)
         since: dict[str, tuple[datetime | None, str]] = {
-            **{name: (at, "") for name, at in oldest.items()},
-            **{name: (queue.since, f"{queue.count} venter") for name, queue in queues(conn).items()},
             **{name: (state.bad_since, state.error or "") for name, state in known.items()},
+            **{name: (at, "") for name, at in inboxes.oldest.items()},
+            **{name: (queue.since, f"{queue.count} venter") for name, queue in waiting.items()},
         }
         found = {}
         for each in WATCHED:
@@ -142,6 +168,14 @@ class Oversee:
             conn.execute(delete(stall).where(stall.c.name == name))
             ledger.event(EventKind.MOVED_AGAIN, what=watched(name).what)
         return len(still.keys() ^ known)
+
+
+def _forget_idle(ledger: Ledger, waiting: Mapping[str, Queue]) -> None:
+    """Where nothing waits to be tried again, nobody knows that a channel still fails: a person did the work by hand."""
+    table = tables.pulse
+    idle = [channel for channel, queue in WAITS_FOR.items() if not waiting[queue].count]
+    forget = update(table).where(table.c.name.in_(idle), table.c.bad_since.is_not(None))
+    ledger.tx.conn.execute(forget.values(bad_since=None, error=None))
 
 
 def _passed(before: Steady, now: Steady) -> timedelta:

@@ -35,26 +35,30 @@ class Report:
         self._done: date | None = None
 
     async def step(self) -> int:
-        day = self._day() if self._settings.overview.daily else None
-        if day is None or day == self._done:
+        if not self._settings.overview.daily:
+            return 0
+        day = self._day()
+        if day == self._done:
             return 0
         is_due = await self._db.read(lambda conn: self._is_due(conn, day))
         count = await self._db.write(lambda tx: self._order(tx, day)) if is_due else 0
         self._done = day
         return count
 
-    def _day(self) -> date | None:
-        """The day whose report is due by now; None before the time of day."""
+    def _day(self) -> date:
+        """The latest day whose report is due by now."""
         now = self._clock.now()
-        today = local_date(now)
-        at = datetime.combine(today, time.fromisoformat(self._settings.overview.at))
-        return today - _DAY if now >= from_local(at) else today - 2 * _DAY
+        yesterday = local_date(now) - _DAY
+        return yesterday if now >= self._due(yesterday) else yesterday - _DAY
+
+    def _due(self, day: date) -> datetime:
+        return from_local(datetime.combine(day + _DAY, time.fromisoformat(self._settings.overview.at)))
 
     def _is_due(self, conn: Connection, day: date) -> bool:
         known = pulses(conn).get(pulse.REPORT)
         if known is None or known.good_at is None:
             return day == local_date(self._clock.now()) - _DAY  # the first of all is never made up for
-        return local_date(known.good_at) <= day
+        return known.good_at < self._due(day)
 
     def _order(self, tx: Tx, day: date) -> int:
         ledger = open_ledger(tx, self._clock)
@@ -67,7 +71,7 @@ class Report:
             told = [line for receiver_id, line in lines.items() if receiver_id in ids]
             if told:
                 facts = mail_facts(self._settings, day, told)
-                key = f"overview:{day.isoformat()}:{address}"
+                key = f"overview:{day.isoformat()}:{address.casefold()}"
                 sender = self._settings.mail.sender
                 count += order_mail(
                     ledger, self._texts, MailKind.OVERVIEW, address, facts, order_key=key, sender=sender
@@ -87,6 +91,7 @@ def mail_facts(settings: Settings, day: date, lines: Sequence[OverblikLine]) -> 
     return {
         "dag": day,
         "linjer": lines,
+        "systemer": len(lines),
         "fordelt": sum(line.published for line in lines),
         "mangler": sum(line.missing for line in lines),
         "negative": sum(line.negative for line in lines),
@@ -111,11 +116,12 @@ def _addressees(conn: Connection, *, contact_points: bool) -> Mapping[str, set[i
         .where(receiver.c.removed_at.is_(None))
         .order_by(receiver.c.id)
     )
+    spelt: dict[str, str] = {}  # as it was first met: "Drift@" and "drift@" are one mailbox
     found: dict[str, set[int]] = {}
     for row in conn.execute(query):
         addresses = [row.vendor_email, *row.overview_emails.split(",")] if row.overview_enrolled else []
         if contact_points:
             addresses.append(row.contact_email)
         for address in filter(None, (each.strip() for each in addresses)):
-            found.setdefault(address, set()).add(row.id)
+            found.setdefault(spelt.setdefault(address.casefold(), address), set()).add(row.id)
     return found

@@ -108,6 +108,13 @@ def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) ->
     ):
         yield CounterMetricFamily(f"sundhedsagent_{name}", what, value=made.get(sequence, 0))
 
+    # Rows are only added, and each waits until it is accepted: no million rows need be counted.
+    waiting, publication = queues(conn), tables.publication
+    ordered = conn.execute(select(func.max(publication.c.id))).scalar() or 0
+    accepted = ordered - waiting["queue:publications"].count
+    what = "Publications that the Beskedfordeler has accepted, resends included"
+    yield CounterMetricFamily("sundhedsagent_publications", what, value=accepted)
+
     expected, case = tables.expected_kvittering, tables.alarm_case
     is_pending = expected.c.state == literal_column("'pending'")
     pending = [
@@ -122,7 +129,7 @@ def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) ->
 
     size = _gauge("queue_size", "What waits, by queue", labels=["queue"])
     oldest = _gauge("queue_oldest_seconds", "For how long the oldest has waited", labels=["queue"])
-    for name, queue in queues(conn).items():
+    for name, queue in waiting.items():
         label = name.replace("queue:", "").replace(":", "-")
         size.add_metric([label], queue.count)
         oldest.add_metric([label], 0 if queue.since is None else (now - queue.since) / _SECOND)

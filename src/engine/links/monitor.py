@@ -91,11 +91,17 @@ def _listening(settings: MonitorSettings) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((settings.address, settings.port))
+        except (socket.gaierror, TypeError) as error:  # a name that nobody has, or that cannot be one
+            raise _deaf(settings, "ingen maskine hedder sådan") from error
         except OSError as error:
-            raise SettingsError(
-                f"Der kan ikke lyttes på {settings.address}, port {settings.port}: {os_reason(error)}. "
-                "Vælg en anden monitor.port (0: ingen), eller ret monitor.address."
-            ) from error
+            raise _deaf(settings, os_reason(error)) from error
         listener.listen()
         listener.setblocking(False)  # noqa: FBT003 - its own way
         yield listener
+
+
+def _deaf(settings: MonitorSettings, reason: str) -> SettingsError:
+    return SettingsError(
+        f"Der kan ikke lyttes på {settings.address}, port {settings.port}: {reason}. "
+        "Vælg en anden monitor.port (0: ingen), eller ret monitor.address."
+    )
