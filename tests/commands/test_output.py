@@ -125,3 +125,23 @@ def test_numbers_and_ages() -> None:
     now = datetime(2026, 7, 1, tzinfo=UTC)
     assert output.number(1_234_567) == "1.234.567"
     assert output.ago(now - timedelta(minutes=5), now) == "5 min siden"
+
+
+def test_a_terminal_gets_no_word_cut_in_two(terminal: Callable[..., Terminal]) -> None:
+    stream = terminal(20)
+    output.say("Sig det til kommunen; den spørger", "", "  Ring: Leverandør A, drift@a.example", "x" * 30)
+    assert stream.getvalue().split("\n") == [
+        "Sig det til",
+        "kommunen; den",
+        "spørger",
+        "",
+        "  Ring: Leverandør",
+        "  A, drift@a.example",
+        "x" * 30,
+        "",
+    ]
+
+
+def test_a_pipe_gets_each_line_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say("ord " * 60)
+    assert capsys.readouterr().out == "ord " * 60 + "\n"

@@ -31,9 +31,21 @@ def _shown(char: str) -> str:
 
 
 def say(*lines: str) -> None:
-    """Print lines of text; each is made printable."""
+    """Print lines of text, made printable. A terminal gets no word cut in two, a pipe each line as it is."""
     for line in lines:
-        print(printable(line))
+        for part in _wrapped(printable(line)):
+            print(part)
+
+
+def _wrapped(line: str) -> list[str]:
+    if not sys.stdout.isatty():
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip(" ")))
+    columns = max(_NARROWEST, shutil.get_terminal_size().columns)
+    parts = textwrap.wrap(
+        line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return parts or [""]
 
 
 def print_json(value: object) -> None:
