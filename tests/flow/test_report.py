@@ -86,6 +86,33 @@ async def test_the_95_percent_are_the_nearest_rank(world: World) -> None:
     assert lines(world)["0101 Cura"].median_s == 10.5
 
 
+async def test_the_oldest_missing_is_the_oldest_whatever_became_of_the_others(world: World) -> None:
+    for is_answered in (False, True, False):
+        spec = await published(world)
+        if is_answered:
+            world.acknowledge(spec, PRIMARY)
+        await world.after(minutes=1)
+    await world.after(minutes=46)
+    found = lines(world)
+    assert (found["0101 Nexus"].missing, found["0101 Nexus"].oldest_missing) == (3, START)
+    assert (found["0101 Cura"].missing, found["0101 Cura"].oldest_missing) == (2, START)
+
+
+async def test_what_was_published_again_is_timed_from_then(world: World) -> None:
+    spec = await published(world)
+    world.acknowledge(spec, PRIMARY, ResponseCode.TRANSIENT_ERROR)
+    await world.after(minutes=30)
+    assert (lines(world)["0101 Cura"].negative, lines(world)["0101 Cura"].late) == (1, 0)
+    world.send(spec)  # the hospital's copy, after which it is published again under the same BeskedId
+    await world.drain()
+    await world.after(minutes=40)
+    world.acknowledge(spec, PRIMARY)
+    await world.drain()
+    line = lines(world)["0101 Cura"]
+    assert (line.published, line.acknowledged, line.negative, line.late) == (1, 1, 0, 0)
+    assert line.median_s == 40 * 60
+
+
 async def test_it_is_read_by_an_index(world: World) -> None:
     from engine.flow.kvitteringsoverblik import _published
 
