@@ -470,6 +470,19 @@ async def test_files_that_are_no_envelopes_count_where_nothing_else_comes_throug
     assert causes(world) == [Cause.PROCESSING]
 
 
+async def test_an_inbox_that_cannot_be_read_hides_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone() -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(world.vans_in, "oldest", gone)
+    rubbish(world, 20, hospitals=3)
+    await world.drain()
+    await goes_on(world, minutes=0.5)
+    assert causes(world) == [Cause.PROCESSING]
+
+
 # --- (c) --------------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
 from engine.errors import SettingsError
+from engine.flow import vitals
 from engine.flow.oversee import Heartbeats
 from engine.flow.vitals import Vitals
 from engine.ports import SendResult
@@ -69,6 +71,7 @@ async def test_what_stands_still_makes_it_not_ready_and_alive_all_the_same(watch
         row = {"since": now - timedelta(hours=1), "noticed_at": now}
         person = {"name": "person:mails", "detail": "Afviste mails: 2 venter", **row}
         tx.conn.execute(insert(tables.stall).values(**person))
+        tx.conn.execute(insert(tables.stall).values(name="region:1084", detail="Intet fra regionen", **row))
     async with running(watched_world) as client:
         assert (await client.get("/readyz")).status_code == 200
         with watched_world.db.writing() as tx:
@@ -111,6 +114,28 @@ async def test_a_database_that_cannot_be_used_is_not_healthy(
             assert answer.json()["faults"] == ["Databasen kan ikke bruges (OSError)"]
 
 
+async def test_a_database_that_hangs_is_not_healthy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs(_work: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.db, "read", hangs)
+    monkeypatch.setattr(vitals, "_ANSWERS_WITHIN_S", 0.01)
+    async with asyncio.timeout(10):
+        (fault,) = await world.engine._vitals.alive()
+    assert fault.startswith("Databasen svarer ikke inden for")
+
+
+async def test_overdue_is_past_its_deadline_with_a_case_or_before_it_has_one(world: World) -> None:
+    world.send(world.hn())
+    await world.drain()
+    for minutes, overdue in ((44, 0), (2, 3)):
+        world.clock.advance(timedelta(minutes=minutes))
+        text = (await world.engine._vitals.metrics()).decode()
+        assert f"sundhedsagent_kvitteringer_overdue {overdue}.0\n" in text
+        assert "sundhedsagent_kvitteringer_pending 3.0\n" in text
+    assert world.rows(tables.alarm_case) == []
+
+
 async def test_the_numbers_are_those_of_the_database(watched_world: World) -> None:
     world = watched_world
     for _ in range(3):
@@ -139,10 +164,12 @@ async def test_two_who_ask_within_five_seconds_get_one_look(watched_world: World
         first = (await client.get("/metrics")).text
         with watched_world.db.writing() as tx:
             now = watched_world.clock.now()
-            tx.conn.execute(insert(tables.stall).values(name="x", since=now, noticed_at=now, detail="x"))
+            # A region: what else stands still, the running engine looks over itself.
+            row = {"name": "region:1084", "since": now, "noticed_at": now, "detail": "x"}
+            tx.conn.execute(insert(tables.stall).values(**row))
         assert (await client.get("/metrics")).text == first
         watched_world.clock.advance(timedelta(seconds=5))
-        assert "sundhedsagent_stalled" in (await client.get("/metrics")).text
+        assert 'sundhedsagent_stalled{name="region:1084"} 1.0' in (await client.get("/metrics")).text
 
 
 async def test_a_port_that_is_taken_is_told_before_the_work_begins(
@@ -166,6 +193,7 @@ async def test_what_waits_to_be_published_is_not_counted_as_published(watched_wo
     async with running(world) as client:
         found = await metrics(client)
     assert (value(found, "adviser"), value(found, "publications")) == (2, 1)
+    assert value(found, "channel_up", channel="beskedfordeler") == 0
 
 
 @pytest.mark.parametrize("address", ["a..b", "æ" * 70])
@@ -177,7 +205,10 @@ async def test_an_address_that_nobody_has_is_told_in_danish(
         await world.engine.run(asyncio.Event())
 
 
-async def test_no_port_is_the_default_and_nobody_listens(world: World) -> None:
+async def test_no_port_is_the_default_and_nobody_listens(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)  # whoever would listen needs it
     stop = asyncio.Event()
     stop.set()
     await world.engine.run(stop)

@@ -163,6 +163,25 @@ async def test_an_inbox_that_cannot_be_read_is_an_alarm_and_hides_no_other(world
     oversee = Oversee(Heartbeats(world.clock, []), inboxes, world.db, world.clock, world.settings)
     await oversee.step()
     assert stalls(world) == []
+    # Gone again: it has as long as the first time.
+    oversee = Oversee(
+        Heartbeats(world.clock, []), {"inbox:vans": Gone()}, world.db, world.clock, world.settings
+    )
+    await oversee.step()
+    assert stalls(world) == []
+
+
+async def test_the_work_that_is_done_is_what_keeps_a_station_from_standing_still(world: World) -> None:
+    for _ in range(4):
+        await world.after(seconds=60)
+    assert stalls(world) == []
+
+
+async def test_silent_regions_are_another_stations(world: World) -> None:
+    now = world.clock.now()
+    put(world, tables.stall, name=pulse.region("1084"), since=now, noticed_at=now, detail="x")
+    await look(world)
+    assert stalls(world) == [pulse.region("1084")]
 
 
 async def test_a_full_disk_is_no_break_that_excuses_a_station(

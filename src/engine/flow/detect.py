@@ -85,7 +85,12 @@ class Detect:
             self._looked = steady
         if _passed(self._looked, steady) < _EVERY:
             return 0
-        oldest = await self._inbox.oldest()
+        try:
+            oldest = await self._inbox.oldest()
+        except OSError:
+            oldest = (
+                None  # oversee tells of a folder that cannot be read; what else is seen must not wait for it
+            )
         look = await self._db.read(lambda conn: self._look(conn, oldest))
         done = 0
         if look is None or look.must_beat or self._changes(look):
