@@ -9,10 +9,11 @@ import typer
 from engine.commands.app import app
 from engine.commands.app import main as run_commands
 
-_SECONDS_TO_WATCH, _SECONDS_UNWATCHED = 60.0, 30.0
+_SECONDS_UNWATCHED = 30.0
+_KOMMUNER_WATCHED, _KOMMUNER_UNWATCHED = 24, 8
 
 
-@app.says("demo", "Se hele vejen i en ny hjemmemappe, med simulerede sygehuse og modtagere.")
+@app.says("demo", "Prøv konsollen i en ny hjemmemappe, med simulerede sygehuse og modtagere.")
 def demo(
     ctx: typer.Context,
     seconds: Annotated[
@@ -21,18 +22,54 @@ def demo(
             metavar="TAL",
             min=5,
             max=3600,
-            help="Så længe varer den; ellers 60, uden terminal 30.",
+            help="Så længe varer den; ellers til konsollen lukkes, uden terminal 30.",
             show_default=False,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="TAL", help="Samme tal giver samme forløb.")] = 1,
-    kommuner: Annotated[int, typer.Option(metavar="ANTAL", min=1, max=98, help="Så mange tilsluttes.")] = 8,
+    kommuner: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ANTAL",
+            min=3,
+            max=98,
+            help="Så mange tilsluttes; ellers 24, uden terminal 8.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
+    home_dir = ctx.find_root().obj
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from console.app import run_console
+        from console.demo_world import DemoWorld
+
+        with DemoWorld(home_dir, seed=seed, kommuner=kommuner or _KOMMUNER_WATCHED) as world:
+            status = run_console(world.home, clock=world.clock, seconds=seconds)
+        print(f"Hjemmemappe: {world.home.path}")
+        raise typer.Exit(status)
     from console.demo import run_demo
     from console.demo_engine import HomeEngine
 
-    lasts = seconds or (_SECONDS_TO_WATCH if sys.stdout.isatty() else _SECONDS_UNWATCHED)
-    raise typer.Exit(run_demo(ctx.find_root().obj, lasts, seed, kommuner, make_engine=HomeEngine))
+    lasts = seconds or _SECONDS_UNWATCHED
+    raise typer.Exit(run_demo(home_dir, lasts, seed, kommuner or _KOMMUNER_UNWATCHED, make_engine=HomeEngine))
+
+
+@app.says("console", "Åbn konsollen: følg driften, og vedligehold kommunernes modtagersystemer.")
+def console(
+    ctx: typer.Context,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Kør også motoren, så længe konsollen er åben.")
+    ] = False,
+) -> None:
+    from engine.errors import SundhedsagentError
+    from engine.home import find_home
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SundhedsagentError("Konsollen kræver en terminal. Uden terminal: sundhedsagent status")
+    home = find_home(ctx.find_root().obj)
+    from console.app import run_console
+
+    raise typer.Exit(run_console(home, start_engine=engine))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

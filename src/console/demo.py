@@ -1,4 +1,6 @@
-"""`make demo`: the whole path on a fresh home, among hospitals and receivers in software; what came of it."""
+"""The demo without a terminal: the whole path on a fresh home, among hospitals and receivers in software; what came of
+it, in numbers. With a terminal it is the console on console/demo_world.py.
+"""
 
 import tempfile
 import time
@@ -10,7 +12,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from console.live import DemoFigures, DemoView, number
+from console.danish import number
 from engine.home import Home
 from engine.simulation import DEMO, Lack, Missing, SimKommune, Simulation, Totals, demo_roster, simulate
 from engine.simulation.simulation import utc_now
@@ -28,6 +30,21 @@ _LACKS = {
     Lack.PUBLICATION: "er ikke nået frem til dueslag",
     Lack.ANSWER: "mangler svar til sygehuset; primært system",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFigures:
+    """What the engine has done so far."""
+
+    received: int = 0  # adviser
+    published: int = 0  # adviser
+    acknowledged: int = 0  # kvitteringer that have come
+    expected: int = 0  # kvitteringer that are or were waited for
+    answered: int = 0  # adviser of which the hospital has got the verdict
+    pending: int = 0  # kvitteringer that are waited for now
+    copies: int = 0
+    fatal_errors: int = 0
+    transient_errors: int = 0
 
 
 class DemoEngine(Protocol):
@@ -81,38 +98,29 @@ def run_demo(
     roster = demo_roster(kommuner, seed)
     engine = make_engine(home)
     engine.connect(roster)
-    begins = now()
-
-    def elapsed() -> float:
-        return (now() - begins).total_seconds()
-
-    title = "Sundhedsagenten · demo"
-    view = DemoView(console, figures=engine.figures, elapsed=elapsed, seconds=seconds, title=title)
     outcome = _Outcome()
 
     def observe(simulation: Simulation) -> None:
         outcome.totals = simulation.totals
-        view.update()
 
     engine.start()
     try:
-        with view:
-            outcome.totals, outcome.missing = simulate(
-                home,
-                roster,
-                seed=seed,
-                seconds=seconds,
-                rate=ADVISER_PER_SECOND,
-                speed=SIMULATED_MINUTES * 60 / seconds,
-                beskedtype_kvittering=engine.beskedtype_kvittering,
-                compression=COMPRESSION,
-                habits=DEMO,
-                sending_share=SENDING_SHARE,
-                grace_seconds=GRACE_SECONDS,
-                now=now,
-                sleep=sleep,
-                observe=observe,
-            )
+        outcome.totals, outcome.missing = simulate(
+            home,
+            roster,
+            seed=seed,
+            seconds=seconds,
+            rate=ADVISER_PER_SECOND,
+            speed=SIMULATED_MINUTES * 60 / seconds,
+            beskedtype_kvittering=engine.beskedtype_kvittering,
+            compression=COMPRESSION,
+            habits=DEMO,
+            sending_share=SENDING_SHARE,
+            grace_seconds=GRACE_SECONDS,
+            now=now,
+            sleep=sleep,
+            observe=observe,
+        )
     except KeyboardInterrupt:
         outcome.interrupted = True
     finally:

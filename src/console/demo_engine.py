@@ -5,13 +5,12 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from console.live import RECENT_SHOWN, DemoFigures, RecentAdvis
+from console.demo import DemoFigures
 from engine.clock import SystemClock
 from engine.desk.access import caller_identity
-from engine.desk.look_up import AdvisView
 from engine.desk.office import Office
 from engine.desk.progress import progress
-from engine.domain.acknowledgement import PendingState, ResponseCode
+from engine.domain.acknowledgement import ResponseCode
 from engine.home import Home, engine_lock
 from engine.logs import configure_logs
 from engine.service import Engine
@@ -25,7 +24,7 @@ class HomeEngine:
 
     def __init__(self, home: Home) -> None:
         self.home = Home.create(home.path, SystemClock(), caller_identity())
-        # Warnings of single messages would tear the live view apart; the trace has them all.
+        # Warnings of single messages would hide the summary; the trace has them all.
         configure_logs(LogSettings(level="error"))
         self._settings = Settings.load(self.home)
         self._office = Office(self.home)
@@ -61,7 +60,7 @@ class HomeEngine:
 
     def figures(self) -> DemoFigures:
         with self._office.reading() as conn:
-            done = progress(conn, latest=RECENT_SHOWN)
+            done = progress(conn, latest=0)
         return DemoFigures(
             received=done.received,
             published=done.published,
@@ -72,24 +71,9 @@ class HomeEngine:
             copies=done.copies,
             fatal_errors=done.kvitteringer.get(ResponseCode.FATAL_ERROR, 0),
             transient_errors=done.kvitteringer.get(ResponseCode.TRANSIENT_ERROR, 0),
-            recent=tuple(_recent(view) for view in done.latest),
         )
 
     async def _work(self, engine: Engine) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._started.set()
         await engine.run(self._stop)
-
-
-def _recent(view: AdvisView) -> RecentAdvis:
-    states = [receiver.state for receiver in view.receivers]
-    return RecentAdvis(
-        code=view.code or "–",
-        text=view.code_text or "ukendt",
-        kommune=view.kommune_name or "",
-        published=view.published_at is not None,
-        acknowledged=sum(state != PendingState.PENDING for state in states),
-        expected=len(states),
-        answered=any(answer.sent_at for answer in view.answers),
-        negative=any(state in {PendingState.TRANSIENT_ERROR, PendingState.FATAL_ERROR} for state in states),
-    )

@@ -49,6 +49,36 @@ def _boot() -> str:
         return str(uuid4())
 
 
+class ScaledClock:
+    """Runs `speed` times as fast as the machine, from `begins` when the machine's steady clock stood at `since`.
+
+    Two processes with the same three values agree.
+    """
+
+    def __init__(self, begins: datetime, since: timedelta, speed: float) -> None:
+        self.begins = begins
+        self.since = since
+        self.speed = speed
+
+    @classmethod
+    def from_now(cls, begins: datetime, speed: float) -> "ScaledClock":
+        return cls(begins, SystemClock().steady().elapsed, speed)
+
+    def now(self) -> datetime:
+        return self.begins + self._passed()
+
+    def steady(self) -> Steady:
+        return Steady(_boot(), self.since + self._passed())
+
+    def at(self, wall: datetime) -> datetime:
+        """What it shows at a moment of the machine's own clock."""
+        ago = datetime.now(UTC) - wall
+        return self.now() - ago * self.speed
+
+    def _passed(self) -> timedelta:
+        return (SystemClock().steady().elapsed - self.since) * self.speed
+
+
 class SimulatedClock:
     """Stands still until it is advanced. It can be set, as people and time servers set clocks, and booted anew."""
 

@@ -25,6 +25,15 @@ class _StandardError:
             sys.stderr.flush()
 
 
+def silence_logs() -> None:
+    """For a process whose terminal is a screen: a line of log would tear it, and the trace has the same facts."""
+    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+
+
+def _drop(_logger: object, _name: str, _event: object) -> structlog.typing.ProcessorReturnValue:
+    raise structlog.DropEvent
+
+
 def configure_logs(settings: LogSettings) -> None:
     """Set up structlog for this process."""
     renderers: list[structlog.typing.Processor]

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from console.demo import INTERRUPTED, run_demo
-from console.live import DemoFigures
+from console.demo import INTERRUPTED, DemoFigures, run_demo
 
 
 class DemoStandIn:

@@ -12,8 +12,6 @@ from engine.commands.system_options import MOST, Version, Yes
 
 if TYPE_CHECKING:
     from engine.desk.incidents import Incident, IncidentLine
-    from engine.flow.mail_texts import MailTexts
-    from engine.home import Home
 
 app = Commands("Hændelser: major incidents fra forslag til rapport.")
 
@@ -63,7 +61,7 @@ def propose(
         str | None, typer.Option(metavar="TID", help="Hvornår det begyndte, dansk tid; ellers nu.")
     ] = None,
 ) -> None:
-    from engine.desk.incidents import propose_incident
+    from engine.desk.incidents import incident_texts, propose_incident
     from engine.settings import Settings
 
     began_at = moment(began, "begyndelsen")
@@ -71,7 +69,7 @@ def propose(
         settings = Settings.load(office.home)
         with office.serving() as act:
             line = propose_incident(
-                act, settings, _texts(office.home), title=title, reason=reason, began_at=began_at
+                act, settings, incident_texts(office.home), title=title, reason=reason, began_at=began_at
             )
     say(
         f"Hændelse {line.id} er foreslået: {line.title}.",
@@ -82,7 +80,7 @@ def propose(
 @app.says("declare", "Erklær en foreslået hændelse: drejebogens trin sættes i gang.")
 def declare(ctx: typer.Context, incident: Number, version: Version = None, yes: Yes = False) -> None:
     from engine.desk.access import Role
-    from engine.desk.incidents import declare_incident, show_incident, steps_to_come
+    from engine.desk.incidents import declare_incident, incident_texts, show_incident, steps_to_come
     from engine.settings import Settings
 
     with office_of(ctx) as office:
@@ -98,7 +96,7 @@ def declare(ctx: typer.Context, incident: Number, version: Version = None, yes: 
         with office.administering() as act:
             # Between looking and doing it may have changed: then nobody confirmed what would happen.
             seen = version or line.version
-            declare_incident(act, settings, _texts(office.home), incident, seen=seen)
+            declare_incident(act, settings, incident_texts(office.home), incident, seen=seen)
     say(
         f"Hændelse {incident} er erklæret. Trinnene vises af: sundhedsagent incident show {incident}",
     )
@@ -155,7 +153,7 @@ def update(
     ] = None,
     version: Version = None,
 ) -> None:
-    from engine.desk.incidents import update_incident
+    from engine.desk.incidents import incident_texts, update_incident
     from engine.domain.incident import Phase
     from engine.local_time import planned_text
     from engine.settings import Settings
@@ -168,7 +166,7 @@ def update(
             found = update_incident(
                 act,
                 settings,
-                _texts(office.home),
+                incident_texts(office.home),
                 incident,
                 phase=chosen,
                 text=text,
@@ -190,13 +188,13 @@ def resolve(
     text: Annotated[str, typer.Option(metavar="TEKST", help="Hvad der var galt, og hvordan det endte.")],
     version: Version = None,
 ) -> None:
-    from engine.desk.incidents import resolve_incident
+    from engine.desk.incidents import incident_texts, resolve_incident
     from engine.settings import Settings
 
     with office_of(ctx) as office:
         settings = Settings.load(office.home)
         with office.administering() as act:
-            found = resolve_incident(act, settings, _texts(office.home), incident, text, seen=version)
+            found = resolve_incident(act, settings, incident_texts(office.home), incident, text, seen=version)
     say(f"Hændelse {incident} er løst.")
     if found.line.over_at is None and found.line.cause != "other":
         say("Bemærk: det, der gav anledning til den, ses stadig. Ophører det ikke, foreslås en ny.")
@@ -237,12 +235,6 @@ def report(
         return
     write_file(text.encode(), out)
     say(f"Rapporten er skrevet i {out}.")
-
-
-def _texts(home: "Home") -> "MailTexts":
-    from engine.flow.mail_texts import MailTexts
-
-    return MailTexts(home.mail_templates)
 
 
 def _with_words(line: "IncidentLine") -> dict[str, Any]:

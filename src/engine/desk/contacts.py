@@ -2,12 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
 from engine.desk.typed import KOMMUNE_ROW, TypedField, receiver_row
 from engine.settings import Settings
 from engine.store import tables
+
+if TYPE_CHECKING:
+    from engine.desk.cases import CaseLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,19 @@ def administrator(conn: Connection, code: str) -> Contact | None:
     )
     name = conn.execute(query).scalar()
     return Contact("Sundhedsagentadministrator", name) if name else None
+
+
+def case_contacts(conn: Connection, settings: Settings, case: "CaseLine") -> tuple[Contact, ...]:
+    """Whom to call about a case: the vendor or the Beskedfordeler, then the kommune."""
+    points = tuple(contact_points(conn, [case.kommune]).values())
+    if case.receiver_uuid is None:
+        return (beskedfordeler(settings), *points)
+    receiver = tables.receiver
+    query = select(receiver.c.id).where(
+        receiver.c.kommune_code == case.kommune, receiver.c.system_uuid == case.receiver_uuid
+    )
+    people = vendors(conn, list(conn.execute(query.order_by(receiver.c.id.desc()).limit(1)).scalars()))
+    return (*people.values(), *points)
 
 
 def hotline(settings: Settings) -> Contact:

@@ -13,6 +13,7 @@ from engine.domain.audit import Action, Values
 from engine.domain.incident import Cause, Channel, IncidentState, IncidentStepState, Phase
 from engine.domain.registration import checked_remark
 from engine.errors import RuleError
+from engine.home import Home
 from engine.local_time import local_text
 from engine.settings import Settings
 from engine.store import tables
@@ -142,6 +143,13 @@ def show_incident(conn: Connection, incident_id: int) -> Incident:
         ),
         len({row.case_id for row in happened if row.case_id is not None}),
     )
+
+
+def incident_texts(home: Home) -> "MailTexts":
+    """The home's own words for the mails of an incident, or the package's."""
+    from engine.flow.mail_texts import MailTexts  # noqa: PLC0415
+
+    return MailTexts(home.mail_templates)
 
 
 def steps_to_come(settings: Settings, line: IncidentLine) -> "Sequence[Step]":

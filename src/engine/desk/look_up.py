@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -14,10 +14,12 @@ from sqlalchemy import (
     and_,
     case,
     exists,
+    func,
     literal_column,
     or_,
     select,
     true,
+    union,
 )
 
 from engine.domain.advis import AdvisCode
@@ -25,6 +27,8 @@ from engine.domain.events import Event, EventKind, Level
 from engine.errors import NotFoundError
 from engine.local_time import clock_text, local_text, planned_text
 from engine.store import tables
+
+T = TypeVar("T")
 
 _MOST_IN_A_LIST = 500  # ids in one IN (…): far below what a database takes
 
@@ -70,6 +74,12 @@ class AdvisFilter:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 100
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it asks for a person or for something by its id: a few adviser at most, and each has an index."""
+        narrow = (self.ids, self.message_id, self.besked_id, self.bundle_id, self.envelope_id, self.cpr_hash)
+        return any(value is not None for value in narrow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +172,19 @@ class TraceLine:
 
 def list_advis(conn: Connection, wanted: AdvisFilter) -> list[AdvisView]:
     """The newest adviser first."""
-    query = _adviser(wanted.kommuner).where(*_conditions(wanted))
+    query = _adviser().where(*advis_conditions(wanted), kommuner_condition(wanted))
     # The ids follow the times of receipt; the database has an index for the times.
-    query = query.order_by(tables.advis.c.received_at.desc(), tables.advis.c.id.desc()).limit(wanted.limit)
+    received_at = _wide(tables.advis.c.received_at, wanted)
+    query = query.order_by(received_at.desc(), tables.advis.c.id.desc()).limit(wanted.limit)
     return _views(conn, query)
 
 
 def advis_ids(conn: Connection, wanted: AdvisFilter) -> list[int]:
     """The ids alone, the oldest first, up to the filter's limit."""
     advis = tables.advis
-    query = select(advis.c.id).where(*_conditions(wanted)).order_by(advis.c.received_at, advis.c.id)
-    if wanted.kommuner is not None:
-        query = query.where(advis.c.kommune_code.in_(wanted.kommuner))
-    return list(conn.execute(query.limit(wanted.limit)).scalars())
+    query = select(advis.c.id).where(*advis_conditions(wanted), kommuner_condition(wanted))
+    query = query.order_by(_wide(advis.c.received_at, wanted), advis.c.id).limit(wanted.limit)
+    return list(conn.execute(query).scalars())
 
 
 def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = None) -> AdvisView:
@@ -183,15 +193,15 @@ def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = Non
     """
     advis = tables.advis
     ref = ref.strip()
+    theirs = _adviser().where(true() if only is None else _unindexed(advis.c.kommune_code).in_(only))
     if ref.isascii() and ref.isdigit() and len(ref) <= 18:
-        found = _views(conn, _adviser(only).where(advis.c.id == int(ref)))
+        found = _views(conn, theirs.where(advis.c.id == int(ref)))
         if found:
             return found[0]
     lower = ref.lower()
     found = _views(
         conn,
-        _adviser(only)
-        .where(or_(advis.c.message_id.in_({ref, lower, ref.upper()}), advis.c.besked_id == lower))
+        theirs.where(or_(advis.c.message_id.in_({ref, lower, ref.upper()}), advis.c.besked_id == lower))
         .order_by(advis.c.id)
         .limit(20),
     )
@@ -287,25 +297,43 @@ def state_column() -> ColumnElement[str]:
     )
 
 
-def _adviser(only: Collection[str] | None) -> Select[Any]:
+def _adviser() -> Select[Any]:
     advis, kommune = tables.advis, tables.kommune
     columns = (column for column in advis.c if column.name not in _NOT_SHOWN)
-    query = select(*columns, kommune.c.name.label("kommune_name"), state_column().label("state")).outerjoin(
+    return select(*columns, kommune.c.name.label("kommune_name"), state_column().label("state")).outerjoin(
         kommune, kommune.c.code == advis.c.kommune_code
     )
-    if only is None:
-        return query
-    # One alone is asked for as itself: then the index gives the order too.
-    is_theirs = advis.c.kommune_code.in_(only) if len(only) != 1 else advis.c.kommune_code == next(iter(only))
-    return query.where(is_theirs)
 
 
 # Sealed, or of no use to a reader; the CPR hash finds people and is nobody's to see.
 _NOT_SHOWN = {"cpr_hash", "sealed_person", "payload_id", "verdict_payload_id"}
 
 
-def _conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
+def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
+    """The same value, written so that no database looks it up in an index."""
+    return func.coalesce(column, column)
+
+
+def _wide(column: ColumnElement[T], wanted: AdvisFilter) -> ColumnElement[T]:
+    """A column that many adviser share values of. Its index shall not be taken where the filter has a better one:
+    SQLite takes a kommune for ten adviser, and would read all of them to find one person's.
+    """
+    return _unindexed(column) if wanted.is_narrow else column
+
+
+def kommuner_condition(wanted: AdvisFilter) -> ColumnElement[bool]:
+    """That an advis is of one of the filter's kommuner."""
+    if wanted.kommuner is None:
+        return true()
+    code = _wide(tables.advis.c.kommune_code, wanted)
+    # One alone is asked for as itself: then the index gives the order too.
+    return code == next(iter(wanted.kommuner)) if len(wanted.kommuner) == 1 else code.in_(wanted.kommuner)
+
+
+def advis_conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
+    """All that the filter asks but for the kommuner."""
     advis, expected, receiver = tables.advis, tables.expected_kvittering, tables.receiver
+    received_at = _wide(advis.c.received_at, wanted)
     if wanted.ids is not None:
         yield advis.c.id.in_(wanted.ids)
     if wanted.code is not None:
@@ -327,7 +355,7 @@ def _conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
         forms = {given, given.lower(), given.upper()}
         came = select(tables.envelope_in.c.advis_id).where(tables.envelope_in.c.envelope_id.in_(forms))
         went = select(tables.envelope_out.c.advis_id).where(tables.envelope_out.c.envelope_id.in_(forms))
-        yield or_(advis.c.id.in_(came), advis.c.id.in_(went))
+        yield advis.c.id.in_(union(came, went))
     if wanted.cpr_hash is not None:
         yield advis.c.cpr_hash == wanted.cpr_hash
     if wanted.hospital is not None:
@@ -343,9 +371,9 @@ def _conditions(wanted: AdvisFilter) -> Iterator[ColumnElement[bool]]:
         joined = and_(expected.c.receiver_id == receiver.c.id, expected.c.advis_id == advis.c.id)
         yield exists().where(joined, is_meant)
     if wanted.since is not None:
-        yield advis.c.received_at >= wanted.since
+        yield received_at >= wanted.since
     if wanted.until is not None:
-        yield advis.c.received_at < wanted.until
+        yield received_at < wanted.until
 
 
 def _views(conn: Connection, query: Select[Any]) -> list[AdvisView]:

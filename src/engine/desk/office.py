@@ -1,7 +1,7 @@
 """The way in for all who read or administer: a home's database behind the check of the caller's role."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -12,8 +12,9 @@ from engine.clock import Clock, SystemClock
 from engine.desk.access import READERS, Caller, Role, caller_identity, require, require_kommune
 from engine.desk.act import Act, open_act
 from engine.desk.registry import KommuneName, find_kommune
-from engine.home import Home
-from engine.store.database import Database
+from engine.home import Home, payload_key
+from engine.store.database import CACHE_KIB, Database
+from engine.store.payloads import PayloadBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,18 @@ class Visit:
 class Office:
     """A home's database as its people use it. Use as a context manager, or call `close`."""
 
-    def __init__(self, home: Home, identity: str | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        identity: str | None = None,
+        clock: Clock | None = None,
+        *,
+        cache_kib: int = CACHE_KIB,
+    ) -> None:
         self.home = home
         self.identity = identity or caller_identity()
         self.clock = clock or SystemClock()
-        self._db = Database.sqlite(home.database_file)
+        self._db = Database.sqlite(home.database_file, cache_kib=cache_kib)
 
     @contextmanager
     def reading(self, *roles: Role) -> Iterator[Connection]:
@@ -79,6 +87,14 @@ class Office:
             found = find_kommune(tx.conn, kommune)
             require_kommune(tx.conn, caller, found.code, to_fill_in=True)
             yield open_act(tx, self.clock, self.identity), found
+
+    def box(self) -> PayloadBox:
+        """What opens the home's sealed payloads; HomeError where its key is away."""
+        return PayloadBox(payload_key(self.home))
+
+    def changes(self) -> AbstractContextManager[Callable[[], int]]:
+        """Whether others have changed anything since the last look: a number that is another one then."""
+        return self._db.changes()
 
     def close(self) -> None:
         self._db.close()

@@ -1,16 +1,17 @@
 """How it goes: what is waited for, and the state of the whole."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, literal_column, select
 
+from engine.desk.contacts import Contact, contact_points, vendors
 from engine.desk.incidents import list_incidents
-from engine.desk.look_up import TraceLine, trace_line
+from engine.desk.look_up import AdvisView, TraceLine, trace_line
 from engine.domain import pulse
-from engine.domain.acknowledgement import ResponseCode
+from engine.domain.acknowledgement import PendingState, ResponseCode
 from engine.domain.alarm import CaseKind
 from engine.domain.events import EventKind
 from engine.domain.stall import CHANNELS, watched
@@ -125,7 +126,7 @@ class Status:
 
 
 def list_pending(
-    conn: Connection, now: datetime, *, only: Collection[str] | None = None
+    conn: Connection, now: datetime, *, only: Collection[str] | None = None, limit: int | None = None
 ) -> list[PendingLine]:
     """Kvitteringer that have not come, the most urgent first; those without a running clock last."""
     due_at, case_id = tables.expected_kvittering.c.due_at, tables.expected_kvittering.c.case_id
@@ -135,7 +136,26 @@ def list_pending(
         unnoticed.where(due_at.is_not(None)).order_by(due_at, tables.advis.c.id),
         unnoticed.where(due_at.is_(None)).order_by(tables.advis.c.id),
     )
-    return [_pending_line(row, now) for query in queries for row in conn.execute(query)]
+    found: list[PendingLine] = []
+    for query in queries:
+        left = None if limit is None else limit - len(found)
+        if left != 0:
+            found += (_pending_line(row, now) for row in conn.execute(query.limit(left)))
+    return found
+
+
+def contacts_of_missing(conn: Connection, view: AdvisView) -> tuple[Contact, ...]:
+    """Whom to call where kvitteringer of an advis have not come or were negative: the vendors, and the kommune."""
+    answered = {ResponseCode.OK.value, PendingState.REMOVED.value}
+    missing = {item.uuid for item in view.receivers if item.state not in answered}
+    if not missing or view.kommune is None:
+        return ()
+    receiver = tables.receiver
+    query = select(receiver.c.id).where(
+        receiver.c.kommune_code == view.kommune, receiver.c.system_uuid.in_(missing)
+    )
+    people = vendors(conn, list(conn.execute(query).scalars()))
+    return (*people.values(), *contact_points(conn, [view.kommune]).values())
 
 
 def status(conn: Connection, now: datetime, settings: Settings) -> Status:
@@ -204,7 +224,7 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         alarms=tuple(_alarm(row) for row in conn.execute(_alarms(*alarms))),
         engine_seen_at=engine.good_at if engine else None,
         engine_since=engine.since if engine else None,
-        channels=tuple(_channel(name, what, known.get(name)) for name, what in CHANNELS.items()),
+        channels=channels(known),
         stalls=tuple(
             Stall(row.name, watched(row.name).what, row.since, row.detail, watched(row.name).do)
             for row in conn.execute(select(tables.stall).order_by(tables.stall.c.since))
@@ -217,6 +237,11 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
         waiting_mails=waiting["queue:mails"].count,
         refused_mails=waiting["person:mails"].count,
     )
+
+
+def channels(known: Mapping[str, Pulse]) -> tuple[Channel, ...]:
+    """What the engine speaks with, as the pulses tell of it."""
+    return tuple(_channel(name, what, known.get(name)) for name, what in CHANNELS.items())
 
 
 def _channel(name: str, what: str, known: Pulse | None) -> Channel:

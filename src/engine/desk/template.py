@@ -161,6 +161,18 @@ def set_field(
     return done
 
 
+def set_field_of_row(
+    act: Act, kommune_code: str, row: str, field: TypedField, value: str, *, seen: int | None = None
+) -> bool:
+    """As set_field, where the row is known from the template itself."""
+    kommune = find_kommune(act.conn, kommune_code)
+    if row == KOMMUNE_ROW:
+        return set_field(act, kommune_code, field, value, seen=seen)
+    if row not in {key for key, _, _ in _named_systems(act.conn, kommune.code)}:
+        raise RuleError("Systemet står ikke længere i skabelonen; det er fjernet imens. Intet er ændret.")
+    return type_field(act, kommune.code, row, field, value, seen=seen)
+
+
 def _system_row(conn: Connection, kommune: KommuneName, field: TypedField, text: str | None) -> str:
     """The row of the system that `text` names by UUID or name, among those that acknowledge and those that do not."""
     every = _named_systems(conn, kommune.code)

@@ -46,6 +46,7 @@ class Action(StrEnum):
     INCIDENT_UPDATED = "incident-updated"
     INCIDENT_RESOLVED = "incident-resolved"
     PERSON_SOUGHT = "person-sought"
+    PERSON_SHOWN = "person-shown"
     ADVIS_RESENT = "advis-resent"
     QUARANTINE_RETRIED = "quarantine-retried"
     QUARANTINE_DISCARDED = "quarantine-discarded"
@@ -91,6 +92,7 @@ _DANISH = {
     Action.INCIDENT_UPDATED: "hændelse opdateret",
     Action.INCIDENT_RESOLVED: "hændelse løst",
     Action.PERSON_SOUGHT: "borger fremsøgt",
+    Action.PERSON_SHOWN: "borgers oplysninger vist",
     Action.ADVIS_RESENT: "advis fordelt igen",
     Action.QUARANTINE_RETRIED: "karantæne prøvet igen",
     Action.QUARANTINE_DISCARDED: "karantæne kasseret",

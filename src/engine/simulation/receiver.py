@@ -57,7 +57,7 @@ class Receiver:
         self, home: Home, system: SimReceiver, *, beskedtype: str, habits: Habits, seed: int, ledger: Ledger
     ) -> None:
         self._home = home
-        self._uuid: SystemUuid = system.uuid
+        self.uuid: SystemUuid = system.uuid
         self._dueslag = home.dueslag / system.uuid
         self._beskedtype = beskedtype
         self._habits = habits
@@ -98,12 +98,12 @@ class Receiver:
         notification = hospital_notification.read(bundle)
         message_id = notification.message_id or ""
         besked_id = besked.besked_id or ""
-        self._ledger.delivered(message_id, self._uuid, payload)
+        self._ledger.delivered(message_id, self.uuid, payload)
         known = self._known.get(besked_id)
         if known is not None:
             self._again(known, now)
             return
-        course = course_of(self._habits, seed=self._seed, system=self._uuid, message_id=message_id)
+        course = course_of(self._habits, seed=self._seed, system=self.uuid, message_id=message_id)
         taken = _Taken(
             besked_id=besked_id,
             cvr=besked.cvrs[0] if besked.cvrs else Cvr(""),
@@ -134,22 +134,22 @@ class Receiver:
             taken.answer,
             code=code,
             issues=ISSUES[code],
-            message_id=made_up_id("kvittering", self._uuid, taken.besked_id, code),
-            bundle_id=made_up_id("kvittering's bundle", self._uuid, taken.besked_id, taken.answers),
+            message_id=made_up_id("kvittering", self.uuid, taken.besked_id, code),
+            bundle_id=made_up_id("kvittering's bundle", self.uuid, taken.besked_id, taken.answers),
             created_at=now,
             sent_at=now,
         )
-        besked_id = made_up_id("kvittering's besked", self._uuid, taken.besked_id, taken.answers)
+        besked_id = made_up_id("kvittering's besked", self.uuid, taken.besked_id, taken.answers)
         data = ack_bytes(spec, taken.media_type)
         besked = kvittering_besked(
             data,
-            who=Correspondence(self._uuid, taken.cvr, self._beskedtype),
+            who=Correspondence(self.uuid, taken.cvr, self._beskedtype),
             besked_id=besked_id,
             related_besked_id=taken.besked_id,
             made_at=now,
             media_type=taken.media_type,
         )
-        self._ledger.kvittering(message_id, self._uuid, code, data)
+        self._ledger.kvittering(message_id, self.uuid, code, data)
         folders.drop(self._home.afsend, besked_id, besked)
 
 

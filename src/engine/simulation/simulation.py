@@ -1,7 +1,7 @@
 """The whole outside at once: hospitals and receivers around one home, by steps or by the wall clock."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -55,11 +55,14 @@ class Simulation:
             for receiver in kommune.receivers
         ]
 
-    def step(self, now: datetime) -> None:
-        """Let everybody do what is due by `now`, a simulated time."""
+    def step(self, now: datetime, *, silent: Collection[str] = ()) -> None:
+        """Let everybody do what is due by `now`, a simulated time; but for the receivers with these UUIDs, who
+        neither fetch nor answer meanwhile.
+        """
         self._hospitals.step(now)
         for receiver in self._receivers:
-            receiver.step(now)
+            if receiver.uuid not in silent:
+                receiver.step(now)
 
     def stop_sending(self) -> None:
         """No new adviser; copies and answers go on."""

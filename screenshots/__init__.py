@@ -1,0 +1,1 @@
+"""Pictures of the console, made from the simulation; see make.py."""

@@ -1,0 +1,254 @@
+"""The console's way to the engine's desk: every look and every change in a thread, one short transaction each.
+
+SQL never runs in the event loop, and nothing of the database is imported before the first picture is on the screen.
+"""
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeVar
+
+from console.model import Need, why_not
+from engine.clock import Clock
+from engine.errors import AccessError, HomeError, SundhedsagentError
+from engine.home import Home, is_engine_running
+
+if TYPE_CHECKING:
+    from engine.desk.access import Caller
+    from engine.desk.act import Act
+    from engine.desk.glance import Glance
+    from engine.desk.office import Office, Visit
+    from engine.settings import Settings
+
+T = TypeVar("T")
+
+_CACHE_KIB = 4_096  # of each connection: the console looks at a screenful at a time
+_STRAY_S = 5.0  # so often it is looked whether the database is still the same file
+
+
+class Door(Enum):
+    """Which of the office's ways in a change takes: what role it asks for."""
+
+    SERVING = auto()
+    ADMINISTERING = auto()
+    FILLING_IN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a look or a change may use besides its transaction."""
+
+    home: Home
+    office: "Office"
+    settings: "Settings"
+
+    @property
+    def clock(self) -> Clock:
+        return self.office.clock
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look brought. `page` is the page's own; None where nothing had changed."""
+
+    caller: "Caller | None"
+    glance: "Glance | None"
+    engine_runs: bool
+    page: object
+    cost_s: float
+
+
+class _Rehearsed(Exception):  # noqa: N818 - it is no error: it takes back what was only tried
+    pass
+
+
+class Link:
+    """Opened at the first look; opened anew when the database was away or is another one."""
+
+    def __init__(self, home: Home, clock: Clock, identity: str | None = None) -> None:
+        self.home = home
+        self.clock = clock
+        self._identity = identity
+        # Two threads: what a person waits for does not queue behind the feed.
+        self._looking = ThreadPoolExecutor(1, thread_name_prefix="looking")
+        self._doing = ThreadPoolExecutor(1, thread_name_prefix="doing")
+        self._desk: Desk | None = None
+        self._held = ExitStack()
+        self._version: Callable[[], int] | None = None
+        self._seen: int | None = None
+        self._file: tuple[int, int] | None = None
+        self._checked = 0.0
+
+    # --- the feed -----------------------------------------------------------------------------------------------------
+
+    async def look(
+        self, fetch: "Callable[[Visit, Desk], T]", *, anyway: bool, need: Need = Need.NOTHING
+    ) -> Look:
+        """Whether anything has changed, and where it has (or `anyway`) the glance and what `fetch` brings.
+
+        Raises SundhedsagentError with what is wrong, in Danish.
+        """
+        return await self._run(self._looking, lambda: self._look(fetch, anyway=anyway, need=need))
+
+    def _look(self, fetch: "Callable[[Visit, Desk], T]", *, anyway: bool, need: Need) -> Look:
+        begun = time.thread_time()
+        desk = self._open()
+        runs = is_engine_running(self.home)
+        assert self._version is not None
+        version = self._version()
+        if version == self._seen and not anyway:
+            return Look(None, None, runs, None, time.thread_time() - begun)
+        from engine.desk.glance import glance
+
+        with desk.office.visiting() as visit:
+            refused = why_not(need, visit.caller)
+            if refused is not None:
+                raise AccessError(refused)
+            seen = glance(visit.conn, self.clock.now(), only=visit.only)
+            page = fetch(visit, desk)
+        self._seen = version
+        return Look(visit.caller, seen, runs, page, time.thread_time() - begun)
+
+    # --- what a person asks for ---------------------------------------------------------------------------------------
+
+    async def read(self, work: "Callable[[Visit, Desk], T]") -> T:
+        """A consistent view for whoever has a role."""
+
+        def look() -> T:
+            desk = self._open_other()
+            with desk.office.visiting() as visit:
+                return work(visit, desk)
+
+        return await self._run(self._doing, look)
+
+    async def do(
+        self,
+        door: Door,
+        work: "Callable[[Act, Desk], T]",
+        *,
+        kommune: str | None = None,
+        rehearse: bool = False,
+    ) -> T:
+        """A change, committed as a whole; or tried and taken back, to hear beforehand what would become of it."""
+
+        def change() -> T:
+            desk = self._open_other()
+            done: list[T] = []
+            try:
+                if door is Door.FILLING_IN:
+                    assert kommune is not None
+                    with desk.office.filling_in(kommune) as (act, _):
+                        done.append(work(act, desk))
+                        _take_back(rehearse=rehearse)
+                else:
+                    serving = door is Door.SERVING
+                    with desk.office.serving() if serving else desk.office.administering() as act:
+                        done.append(work(act, desk))
+                        _take_back(rehearse=rehearse)
+            except _Rehearsed:
+                pass
+            return done[0]
+
+        return await self._run(self._doing, change)
+
+    async def run(self, work: "Callable[[Desk], T]") -> T:
+        """Anything else that takes its time, such as writing a file."""
+        return await self._run(self._doing, lambda: work(self._open_other()))
+
+    def close(self) -> None:
+        self._looking.shutdown(wait=True, cancel_futures=True)
+        self._doing.shutdown(wait=True, cancel_futures=True)
+        self._forget()
+
+    # --- opening ------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> Desk:
+        """The desk, in the thread that looks: it alone opens and forgets."""
+        now = time.monotonic()
+        if self._desk is not None and now - self._checked > _STRAY_S:
+            self._checked = now
+            if _identity_of(self.home) != self._file:
+                self._forget()
+        if self._desk is None:
+            self._file = _identity_of(self.home)
+            self._desk = self._make()
+            self._version = self._held.enter_context(self._desk.office.changes())
+            self._seen = None
+            self._checked = now
+        return self._desk
+
+    def _open_other(self) -> Desk:
+        desk = self._desk
+        if desk is None:
+            raise HomeError("Databasen er ikke åbnet endnu. Prøv igen om lidt.")
+        return desk
+
+    def _make(self) -> Desk:
+        from engine.desk.office import Office
+        from engine.logs import silence_logs
+        from engine.settings import Settings
+
+        silence_logs()
+        home = Home.open(self.home.path)
+        settings = Settings.load(home)
+        return Desk(home, Office(home, self._identity, self.clock, cache_kib=_CACHE_KIB), settings)
+
+    def _forget(self) -> None:
+        self._held.close()
+        self._held = ExitStack()
+        if self._desk is not None:
+            self._desk.office.close()
+        self._desk = self._version = self._seen = None
+
+    async def _run(self, where: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        def guarded() -> T:
+            try:
+                return work()
+            except SundhedsagentError:
+                raise
+            except Exception as error:
+                raise _told(error) from error
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(where, guarded)
+        except SundhedsagentError as error:
+            if isinstance(error, HomeError) and where is self._looking:
+                await asyncio.get_running_loop().run_in_executor(self._looking, self._forget)
+            raise
+
+
+def _take_back(*, rehearse: bool) -> None:
+    if rehearse:
+        raise _Rehearsed
+
+
+def _identity_of(home: Home) -> tuple[int, int]:
+    try:
+        found = os.stat(home.database_file)  # noqa: PTH116 - the numbers, not a path
+    except OSError as error:
+        raise HomeError(f"{home.database_file} findes ikke") from error
+    return found.st_dev, found.st_ino
+
+
+def _told(error: Exception) -> SundhedsagentError:
+    """What a person is told of trouble that has no words of its own. Statements and rows are not quoted."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        return HomeError(_SQLITE.get(str(cause), f"databasen svarer: {cause}"))
+    return SundhedsagentError(f"Uventet fejl ({type(error).__name__}). Intet er ændret.")
+
+
+_SQLITE = {
+    "database or disk is full": "der er ikke plads på disken; intet er ændret",
+    "database is locked": "databasen er låst af et andet program; prøv igen",
+    "attempt to write a readonly database": "databasen kan kun læses; intet er ændret",
+    "disk I/O error": "disken kan ikke læses eller skrives",
+    "database disk image is malformed": "databasefilen er beskadiget",
+    "unable to open database file": "databasefilen kan ikke åbnes",
+}

@@ -1,0 +1,1 @@
+"""The views and what opens from them, one file each."""

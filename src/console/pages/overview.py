@@ -1,0 +1,350 @@
+"""1 Overblik: are we fine? And below it all that waits for a person."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from console.danish import ago, counted, number, one_line, short_name
+from console.model import Sign, channel_sign, channel_word, engine_sign
+from console.pages.page import Page
+from console.widgets.live_table import Column, LiveTable
+from console.widgets.sheet import Sheet
+from console.widgets.spans import BLANK, Cell, Line, fit, heading, line
+
+if TYPE_CHECKING:
+    from console.link import Desk
+    from engine.desk.curve import Curve
+    from engine.desk.glance import Glance
+    from engine.desk.office import Visit
+    from engine.desk.todo import Todo, TodoItem
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_CURVES_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewData:
+    at: datetime
+    todo: "Todo"
+    curves: "tuple[Curve, ...]"
+    quarantined: int
+
+
+class Overview(Page[OverviewData]):
+    """The numbers open the lists that they count."""
+
+    view = "overblik"
+    ABOUT = (
+        "Øverst står, om alt går, som det skal: hver forbindelse med tegn og ord, dagens trafik mod det sædvanlige, og "
+        "hvad der afventer. Gå op i tallene med tab, og tryk enter: så åbner listen bag "
+        "tallet. Nederst står alt, hvad der "
+        "venter på et menneske, det ældste først, med hvem der skal ringes til og hvad der skal siges."
+    )
+    HAS = ("aabn", "sag.tag", "behandlet", "overskredne", "kopier")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._curves: tuple[Curve, ...] = ()
+        self._curves_at = float("-inf")
+        self._data: OverviewData | None = None
+
+    def content(self) -> Iterable[Widget]:
+        yield Sheet(id="state")
+        with Horizontal(id="waits"):
+            yield LiveTable(self._columns(), empty="Intet kræver handling.", id="todo")
+            yield Sheet(id="beside")
+
+    DEFAULT_CSS = """
+    Overview #state { height: auto; max-height: 5; padding: 0 1; }
+    Overview.-hoej #state { max-height: 70%; }
+    Overview #waits { height: 1fr; min-height: 4; }
+    """
+
+    def on_mount(self) -> None:
+        self.query_one("#todo").focus()
+
+    def _columns(self) -> Sequence[Column["TodoItem"]]:
+        now = self._now
+        return (
+            Column("Kræver handling", _what, 24, share=3),
+            Column("Ventet", lambda item: (ago(item.since, now()).removesuffix(" siden"), "warn"), 10),
+            Column("Ring til", lambda item: (_call(item), "dim"), 20, share=1, yields=1),
+        )
+
+    def _now(self) -> datetime:
+        return self.console_app.clock.now()
+
+    # --- data ---------------------------------------------------------------------------------------------------------
+
+    def fetch(self, visit: "Visit", desk: "Desk") -> OverviewData:
+        from engine.desk.curve import curves
+        from engine.desk.todo import TodoKind, todo
+
+        now = desk.clock.now()
+        mono = self.console_app.mono()
+        if visit.only is None and mono - self._curves_at >= _CURVES_EVERY_S:
+            self._curves, self._curves_at = curves(visit.conn, now), mono
+        found = todo(visit.conn, desk.settings, now, only=visit.only)
+        return OverviewData(now, found, self._curves, found.counts.get(TodoKind.QUARANTINE, 0))
+
+    def show(self, data: OverviewData) -> None:
+        self._data = data
+        self.console_app.state.waiting = sum(data.todo.counts.values())
+        self.query_one("#todo", LiveTable).show_list(data.todo.items, lambda item: item.key)
+        self._draw()
+
+    def tick(self) -> None:
+        self.query_one("#todo", LiveTable).tick()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        glance = self.console_app.state.glance
+        if glance is None or self._data is None:
+            return
+        width = self.query_one("#state").scrollable_content_region.width or self.size.width - 2
+        self.query_one("#state", Sheet).show(self._lines(glance, self._data, width))
+        self._moved()
+
+    def _lines(self, glance: "Glance", data: OverviewData, width: int) -> list[Line]:
+        truth = _truth(self, glance, data)
+        tall = self.size.height >= 24
+        numbers = _numbers(glance, data)
+        lines = [truth]
+        if tall:
+            lines += [*_channels(self, glance, width), BLANK]
+        lines += numbers if tall else numbers[:3]
+        if tall and data.curves:
+            lines += [BLANK, *_traffic(data.curves, width, regions=self.size.height >= 38)]
+        return lines
+
+    # --- doing --------------------------------------------------------------------------------------------------------
+
+    @on(LiveTable.Moved)
+    def _moved(self) -> None:
+        item = self._item
+        pane = self.query_one("#beside", Sheet)
+        if pane.display:
+            pane.show(() if item is None else todo_lines(item, self._now()))
+        self.refresh_where()
+
+    @on(LiveTable.Opened)
+    def _opened_item(self, event: "LiveTable.Opened") -> None:
+        open_item(self, event.row)
+
+    @on(Sheet.Opened, "#state")
+    def _opened_number(self, event: Sheet.Opened) -> None:
+        view, _, what = event.link.partition(" ")
+        self.console_app.go_and_show(view, what)
+
+    @property
+    def _item(self) -> "TodoItem | None":
+        row: TodoItem | None = self.query_one("#todo", LiveTable).row
+        return row
+
+    def do_overskredne(self) -> None:
+        self.console_app.go_and_show("kvitteringer", "overskredne")
+
+    def do_kopier(self) -> None:
+        item = self._item
+        if item is not None:
+            text = "\n".join((item.what, *(contact.shown for contact in item.call), item.say))
+            self.console_app.copy(text, "hvem der skal ringes til og hvad der skal siges")
+
+    def do_tag(self) -> None:
+        item = self._item
+        kind, _, number_ = item.key.partition(":") if item else ("", "", "")
+        if kind != "sag":
+            self.console_app.say("Kun sager kan tages. Punktet åbnes med enter.", "warn")
+            return
+        from console.pages.case import take_form
+
+        self.console_app.open(take_form(self.console_app, int(number_), None))
+
+    def do_behandlet(self) -> None:
+        item = self._item
+        if item is None:
+            return
+        from console.pages.todo_forms import handled_form
+
+        self.console_app.open(handled_form(self.console_app, item))
+
+
+def open_item(page: "Page[Any]", item: "TodoItem") -> None:
+    """Open what a point of Kræver handling is about."""
+    from console.pages.opening import page_of
+
+    found = page_of(item, page.console_app)
+    if found is not None:
+        page.console_app.open(found)
+
+
+def todo_lines(item: "TodoItem", now: datetime) -> list[Line]:
+    """What it is, whom to call and what to say."""
+    return [
+        line((one_line(item.what), "strong")),
+        line((f"Ventet {ago(item.since, now).removesuffix(' siden')}", "warn")),
+        BLANK,
+        heading("Ring til"),
+        *(
+            [line(f"{contact.shown}", indent=2) for contact in item.call]
+            or [line(("Ingen udenfor huset", "dim"))]
+        ),
+        BLANK,
+        heading("Sig"),
+        *(line(part) for part in item.say.split("\n")),
+    ]
+
+
+def _what(item: "TodoItem") -> Cell:
+    """What waits; what stops adviser first."""
+    stops = item.key.partition(":")[0] in {"sag", "hændelse", "stilstand"}
+    return f"{'▲' if stops else '◆'} {item.what}", "alarm" if stops else ""
+
+
+def _call(item: "TodoItem") -> str:
+    return "; ".join(contact.name for contact in item.call) or "–"
+
+
+def _truth(page: Overview, glance: "Glance", data: OverviewData) -> Line:
+    """The one line: fine or not, and why."""
+    worst, told = Sign.GOOD, ["Alt går, som det skal"]
+    sign, engine = engine_sign(page.console_app.state)
+    faults: list[tuple[Sign, str]] = []
+    if sign is Sign.BAD:
+        faults.append((Sign.BAD, engine))
+    faults += ((Sign.BAD, f"{channel.what} er nede") for channel in glance.channels if channel.up is False)
+    if glance.incidents:
+        faults.append((Sign.BAD, counted(len(glance.incidents), "åben hændelse", "åbne hændelser")))
+    if glance.overdue:
+        faults.append(
+            (Sign.BAD, counted(glance.overdue, "kvittering er overskredet", "kvitteringer er overskredet"))
+        )
+    if glance.delayed:
+        faults.append(
+            (Sign.BAD, counted(glance.delayed, "kommune får ikke fordelt", "kommuner får ikke fordelt"))
+        )
+    if glance.stalls:
+        faults.append((Sign.NOTE, counted(glance.stalls, "ting står stille", "ting står stille")))
+    if not faults and data.todo.items:
+        faults.append(
+            (Sign.NOTE, counted(len(data.todo.items), "punkt kræver handling", "punkter kræver handling"))
+        )
+    if faults:
+        worst = Sign.BAD if any(sign is Sign.BAD for sign, _ in faults) else Sign.NOTE
+        told = [text for _, text in faults]
+    return line((f"{worst.shape} ", worst.tone), (", ".join(told) + ".", worst.tone if faults else "strong"))
+
+
+def _channels(page: Overview, glance: "Glance", width: int) -> list[Line]:
+    """VANS, Beskedfordeler, mail and engine, each with its sign and word."""
+    sign, engine = engine_sign(page.console_app.state)
+    at = glance.engine_seen_at
+    told = "kører" if sign in {Sign.GOOD, Sign.NOTE} else engine.removeprefix("Motoren ")
+    cells: list[Cell] = [(f"{sign.shape} Motor: {told}, set {ago(at, glance.at)}", sign.tone)] if at else []
+    if not at and glance.channels:
+        cells = [(f"{sign.shape} Motor: har aldrig kørt her", sign.tone)]
+    for channel in glance.channels:
+        sign = channel_sign(channel)
+        if channel.up is not None or channel.name != "channel:driftstatus":
+            cells.append((f"{sign.shape} {channel.what}: {channel_word(channel, glance.at)}", sign.tone))
+    if width < 100:
+        return [line(cell, indent=2) for cell in cells]
+    half = width // 2
+    return [
+        line(*((fit(text, half - 1) + " ", tone) for text, tone in cells[at : at + 2]))
+        for at in range(0, len(cells), 2)
+    ]
+
+
+def _numbers(glance: "Glance", data: OverviewData) -> list[Line]:
+    """Each opens the list it counts."""
+    free = glance.cases - glance.taken
+    today = data.curves[0].so_far if data.curves else None
+    return [
+        _number("Overskredne kvitteringer", glance.overdue, "kvitteringer overskredne", bad="alarm"),
+        _number(
+            "Afventende kvitteringer",
+            glance.pending,
+            "kvitteringer alle",
+            f"{number(glance.soon)} inden for 10 min",
+        ),
+        _number(
+            "Åbne sager",
+            glance.cases,
+            "kvitteringer sager",
+            f"{glance.taken} taget, {free} ledige",
+            bad="warn",
+        ),
+        _number("Afventer fordeling", glance.waiting_publications, "adviser status:modtaget", bad="warn"),
+        *([_number("Adviser i dag", today, "adviser alle")] if today is not None else []),
+        *(
+            [_number("Åbne hændelser", len(glance.incidents), "haendelser", bad="alarm")]
+            if glance.channels
+            else []
+        ),
+    ]
+
+
+def _number(name: str, count: int, link: str, told: str = "", *, bad: str = "") -> Line:
+    tone = bad if count and bad else ""
+    shape = {"alarm": "▲", "warn": "◆"}.get(tone, " ")
+    return line(
+        (f"{name:<26}", ""),
+        (f"{shape}{number(count):>7}", tone or "strong"),
+        (f"   {told}", "dim"),
+        link=link,
+    )
+
+
+def _traffic(curves: "Sequence[Curve]", width: int, *, regions: bool) -> list[Line]:
+    """Today, hour by hour, above what such hours usually bring; the same scale for both."""
+    total = curves[0]
+    most = max([*filter(None, total.today), *filter(None, total.usual), 1])
+    usually = "" if total.usual_so_far is None else f", plejer {number(round(total.usual_so_far))}"
+    lines = [
+        line(("Adviser i dag  ", "strong"), (f"{number(total.so_far)}{usually} på denne tid", "dim")),
+        line(("i dag   ", "dim"), (_bars(total.today, most), "accent")),
+        line(("plejer  ", "dim"), (_bars(total.usual, most), "dim")),
+        line(("        00    06    12    18    ", "dim")),
+    ]
+    if not regions:
+        return lines
+    for curve in curves[1:]:
+        most = max([*filter(None, curve.today), *filter(None, curve.usual), 1])
+        told = "" if curve.usual_so_far is None else f" plejer {number(round(curve.usual_so_far))}"
+        bars = _bars(curve.today, most)
+        tone = "" if _is_usual(curve) else "warn"
+        sign = " " if _is_usual(curve) else "◆"
+        lines.append(
+            line(
+                (f"{short_name(curve.name):<14}", "dim"),
+                (bars, "accent"),
+                (f" {sign}{number(curve.so_far):>6}{told}", tone),
+            )
+        )
+    return lines
+
+
+def _is_usual(curve: "Curve") -> bool:
+    """A region that brings less than half of what it usually does is worth a look."""
+    return (
+        curve.usual_so_far is None or curve.usual_so_far < _TOO_FEW or curve.so_far * 2 >= curve.usual_so_far
+    )
+
+
+_TOO_FEW = 10.0
+
+
+def _bars(series: "Sequence[float | None]", most: float) -> str:
+    return "".join(" " if value is None else _BLOCKS[_eighths(value, most)] for value in series)
+
+
+def _eighths(value: float, most: float) -> int:
+    return min(8, -(-int(value * 8) // max(1, int(most)))) if value else 0
