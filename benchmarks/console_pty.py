@@ -177,7 +177,7 @@ class Terminal:
 
 
 class Screen:
-    """What a terminal would show: as much of its language as Textual writes, and the ground of each line's beginning."""
+    """What a terminal would show: as much of its language as Textual writes, and the ground of each line's start."""
 
     _TOKEN = re.compile(
         r"\x1b\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"

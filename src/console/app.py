@@ -1,6 +1,7 @@
 """The application: views, themes, the feed that brings data to the page on top. No page's own logic."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -33,6 +34,7 @@ _ANYWAY_S = 5.0  # deadlines pass also where nothing changes
 _SHARE = 8  # a look takes at most one part in so many of the time
 _LONGEST_PAUSE_S = 15.0
 _SAY_S = 6.0
+_SWITCH_S = 0.001  # a key waits no longer than this for the thread that reads; Python's own is 5 ms
 
 _CSS = """
 Screen { background: $background; color: $foreground; layers: base over _toastrack _tooltips; }
@@ -90,7 +92,6 @@ class ConsoleApp(App[int]):
         self._looked_at: Page[Any] | None = None
         self._looking = False
         self._anyway = True
-        self._looking = False
         self._full_look_at = 0.0
         self._rung_for: tuple[int, ...] = ()
         for theme in themes():
@@ -125,7 +126,8 @@ class ConsoleApp(App[int]):
     @property
     def is_at_rest(self) -> bool:
         """The page on top shows what there is, and nobody has asked for another look."""
-        if self._looking or self._hurry.is_set():
+        fills = any(worker.group == "fill" and not worker.is_finished for worker in self.workers)
+        if fills or self._looking or self._hurry.is_set():
             return False
         return self.state.away is not None or (self._looked_at is self.page and not self._anyway)
 
@@ -309,6 +311,7 @@ def run_console(
     seconds: float | None = None,
 ) -> int:
     """Show the console until it is closed; gives the exit status."""
+    sys.setswitchinterval(_SWITCH_S)
     if start_engine:
         from console.own_engine import own_engine
 

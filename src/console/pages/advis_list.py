@@ -1,10 +1,12 @@
 """2 Adviser: the live flow, of any length. Held are the numbers of all that pass; read is what is seen of them."""
 
+import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from console.danish import day_and_clock, folded, number, one_line, short_name
@@ -14,6 +16,7 @@ from console.widgets.live_table import Column, Key
 from console.widgets.spans import BLANK, Cell, Line, fact, heading, line
 from engine.domain.advis import AdvisCode
 from engine.domain.ids import is_uuid
+from engine.errors import SundhedsagentError
 
 if TYPE_CHECKING:
     from console.link import Desk
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     from engine.desk.stream import AdvisLine
 
 _FIRST, _CHUNK = 500, 50_000  # numbers read at once: a screenful soon, then the rest behind it
-_AROUND = 60  # lines read on either side of what is seen, so that a page key finds them
+_AROUND = 80  # lines read on either side of what is seen, so that a page key finds them
+_SOON = 40  # fewer at hand, and more are read
+_DRAWN_S = 0.03  # a screenful has been drawn after so long
 _STATES = {
     "modtaget": "received",
     "fordelt": "published",
@@ -39,13 +44,14 @@ class Numbers:
 
     def __init__(self) -> None:
         self._ascending = array("q")
-        self.lines: Mapping[int, AdvisLine] = {}
+        self._lines: dict[int, AdvisLine] = {}
+        self._gone: set[int] = set()  # no longer there: not to be asked for again
 
     def __len__(self) -> int:
         return len(self._ascending)
 
     def __getitem__(self, index: int) -> "AdvisLine | None":
-        return self.lines.get(self.number_at(index))
+        return self._lines.get(self.number_at(index))
 
     def number_at(self, index: int) -> int:
         return self._ascending[-1 - index]
@@ -66,6 +72,20 @@ class Numbers:
     @property
     def oldest(self) -> int | None:
         return self._ascending[0] if self._ascending else None
+
+    def missing(self, places: range) -> list[int]:
+        """The numbers at these places whose lines are not at hand."""
+        found = (self.number_at(place) for place in places if place < len(self._ascending))
+        return [each for each in found if each not in self._lines and each not in self._gone]
+
+    def show(self, lines: "Mapping[int, AdvisLine]") -> None:
+        """These lines are what is at hand."""
+        self._lines = dict(lines)
+
+    def add_lines(self, asked: Sequence[int], lines: "Mapping[int, AdvisLine]") -> None:
+        """These are at hand too. What was asked for and is not among them is gone."""
+        self._lines.update(lines)
+        self._gone.update(each for each in asked if each not in lines)
 
     def add_newer(self, found: Sequence[int]) -> None:
         """`found` is the newest first, as it was read."""
@@ -111,6 +131,7 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
         self._wanted: object = ()
         self._paused = False
         self._held_back = 0
+        self._fills = False
 
     # --- what a row says ----------------------------------------------------------------------------------------------
 
@@ -203,16 +224,37 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
             self.table.start_over()
         self._numbers.add_newer(data.newer)
         self._numbers.add_older(data.older)
-        self._numbers.lines = data.lines
+        self._numbers.show(data.lines)
         self._is_whole, self._held_back, self.total = data.is_whole, data.waiting, len(self._numbers)
         self.table.show(self._numbers)
         if not data.is_whole:
             self.console_app.look_now()
 
-    def _moved(self) -> None:
-        super()._moved()
-        if self.table.row is None and len(self.table.rows):
-            self.console_app.look_now()
+    def moved(self) -> None:
+        super().moved()
+        if not self._fills and self._numbers.missing(self.table.places_seen(_SOON)):
+            self._fills = True
+            self.console_app.work(self._fill(), group="fill")
+
+    async def _fill(self) -> None:
+        """Read the lines that came into sight, and nothing else: a person waits for them. Those that will come into
+        sight next are read when the present ones have been drawn.
+        """
+        try:
+            if not self._numbers.missing(self.table.places_seen()):
+                await asyncio.sleep(_DRAWN_S)
+            while self._numbers.missing(self.table.places_seen(_SOON)):
+                held = self._numbers
+                ids = held.missing(self.table.places_seen(_AROUND))
+                found = await self.console_app.link.read(partial(_lines, ids=ids))
+                held.add_lines(ids, found)
+                self.table.tick()
+        except SundhedsagentError:
+            pass  # the feed tells what is wrong, and its next look brings the lines
+        else:
+            super().moved()
+        finally:
+            self._fills = False
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -296,6 +338,12 @@ def short_way(row: "AdvisLine") -> Cell:
         f"{sign[:1]} {state}, {row.settled}/{row.expected}" if row.published else f"{sign[:1]} {state}",
         tone,
     )
+
+
+def _lines(visit: "Visit", _: "Desk", ids: Sequence[int]) -> "Mapping[int, AdvisLine]":
+    from engine.desk.stream import lines
+
+    return lines(visit.conn, ids)
 
 
 def filter_of(found: Sequence[Term], visit: "Visit") -> "tuple[AdvisFilter, bool]":

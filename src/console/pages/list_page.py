@@ -70,6 +70,10 @@ class ListPage(Page[D], Generic[D, RowT]):
 
     @on(LiveTable.Moved)
     def _moved(self) -> None:
+        self.moved()  # Textual would call this very method, whatever a page has put in its place
+
+    def moved(self) -> None:
+        """The cursor is elsewhere, or what is seen has changed."""
         pane = self.query_one("#beside", Sheet)
         if pane.display:
             row = self.table.row
@@ -77,7 +81,7 @@ class ListPage(Page[D], Generic[D, RowT]):
         self.refresh_where()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._moved)
+        self.call_after_refresh(self.moved)
 
     @on(LiveTable.Opened)
     def _opened(self, event: "LiveTable.Opened") -> None:

@@ -121,8 +121,8 @@ class LogPage(ListPage[LogLook, Entry]):
         if self._look is not None and not self._look.is_whole:
             yield " og ældre", "dim"
 
-    def _moved(self) -> None:
-        super()._moved()
+    def moved(self) -> None:
+        super().moved()
         look, table = self._look, self.table
         at_end = table.cursor >= len(table.rows) - _NEAR_THE_END
         if look is not None and not look.is_whole and at_end and len(look.entries) >= self._pages * _PAGE:

@@ -105,7 +105,7 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
             return self.table
 
     class Moved(Message):
-        """The cursor is on another row, or the row under it has changed."""
+        """The cursor is on another row, the row under it has changed, or other rows are seen."""
 
         def __init__(self, table: "LiveTable[Any]") -> None:
             super().__init__()
@@ -219,6 +219,11 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
         row = self.row
         if row is not None:
             self.post_message(self.Opened(self, row))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Moved(self))
 
     def _go(self, to: int) -> None:
         self.cursor = max(0, min(len(self._rows) - 1, to))
