@@ -1,5 +1,7 @@
 """The script `sundhedsagent`: the engine's commands, and those that need the console."""
 
+import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,6 +12,7 @@ from engine.commands.app import app
 from engine.commands.app import main as run_commands
 
 _SECONDS_UNWATCHED = 30.0
+_STEPS_PER_S = "240"
 _KOMMUNER_WATCHED, _KOMMUNER_UNWATCHED = 24, 8
 
 
@@ -40,8 +43,10 @@ def demo(
 ) -> None:
     home_dir = ctx.find_root().obj
     if sys.stdin.isatty() and sys.stdout.isatty():
-        from console.app import run_console
         from console.demo_world import DemoWorld
+
+        _make_ready_to_draw()
+        from console.app import run_console
 
         with DemoWorld(home_dir, seed=seed, kommuner=kommuner or _KOMMUNER_WATCHED) as world:
             status = run_console(world.home, clock=world.clock, seconds=seconds)
@@ -67,9 +72,19 @@ def console(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SundhedsagentError("Konsollen kræver en terminal. Uden terminal: sundhedsagent status")
     home = find_home(ctx.find_root().obj)
+    _make_ready_to_draw()
     from console.app import run_console
 
     raise typer.Exit(run_console(home, start_engine=engine))
+
+
+def _make_ready_to_draw() -> None:
+    """Before Textual is imported: it draws at most so often, and a key may have to wait for two of its steps.
+
+    Nothing is collected until the first picture is there; ConsoleApp begins with it then.
+    """
+    os.environ.setdefault("TEXTUAL_FPS", _STEPS_PER_S)
+    gc.disable()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CACHE_KIB = 4_096  # of each connection: the console looks at a screenful at a time
+_CACHE_KIB = 2_048  # of each connection: the console looks at a screenful at a time
 _STRAY_S = 5.0  # so often it is looked whether the database is still the same file
 
 

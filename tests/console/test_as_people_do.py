@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from screenshots.person import Person, at_work, opened
 from screenshots.scenes import PERSON, Scene, clock_of
-from tests.console.conftest import Person, at_work, opened
 
 from engine.desk.access import Role
 from engine.desk.office import Office
@@ -30,7 +30,7 @@ async def test_which_kommune_has_overdue_kvitteringer_and_whom_to_call(
     scene_home: Callable[[Scene], Home],
 ) -> None:
     home = scene_home(Scene.OVERDUE)
-    with at_work(home):
+    with at_work():
         async with opened(home, size=(80, 24), scene=Scene.OVERDUE) as person:
             person.sees("kvitteringer er overskredet")
             await press_shown(person, "?")
@@ -49,7 +49,7 @@ async def test_which_kommune_has_overdue_kvitteringer_and_whom_to_call(
 
 async def test_what_happened_to_one_advis(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.OVERDUE)
-    with at_work(home):
+    with at_work():
         async with opened(home, size=(80, 24), scene=Scene.OVERDUE) as person:
             await press_shown(person, "2", "/")
             person.sees("Ord, eller kommune:")
@@ -67,7 +67,7 @@ async def test_what_happened_to_one_advis(scene_home: Callable[[Scene], Home]) -
 async def test_replacing_a_primary_tomorrow_at_ten(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.BUSY)
     clock = clock_of(Scene.BUSY)
-    with at_work(home):
+    with at_work():
         async with opened(home, size=(80, 24), clock=clock) as person:
             await press_shown(person, "4", "/")
             await person.types("kommune:glostrup")
@@ -98,7 +98,7 @@ async def test_replacing_a_primary_tomorrow_at_ten(scene_home: Callable[[Scene],
 
 async def test_saying_no_changes_nothing(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.BUSY)
-    with at_work(home):
+    with at_work():
         async with opened(home, scene=Scene.BUSY) as person:
             await person.presses("colon")
             await person.types("glostrup")
@@ -114,7 +114,7 @@ async def test_saying_no_changes_nothing(scene_home: Callable[[Scene], Home]) ->
 
 async def test_taking_a_case_tells_the_others(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.OVERDUE)
-    with at_work(home):
+    with at_work():
         async with opened(home, scene=Scene.OVERDUE) as person:
             await press_shown(person, "3", "v", "v")
             person.sees("sager")
@@ -128,7 +128,7 @@ async def test_taking_a_case_tells_the_others(scene_home: Callable[[Scene], Home
 
 async def test_every_number_of_the_overview_opens_what_it_counts(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.OVERDUE)
-    with at_work(home):
+    with at_work():
         async with opened(home, scene=Scene.OVERDUE) as person:
             await person.presses("shift+tab", "home", "enter")
             person.sees("[3 Kvitteringer]", "kun overskredne", "27")
@@ -140,7 +140,7 @@ async def test_every_number_of_the_overview_opens_what_it_counts(scene_home: Cal
 
 async def test_is_my_advis_come(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.OVERDUE)
-    with at_work(home):
+    with at_work():
         async with opened(home, scene=Scene.OVERDUE) as person:
             await press_shown(person, "7")
             await person.presses("tab")
@@ -161,7 +161,7 @@ async def test_a_hotline_worker_sees_what_is_off_and_hears_why(scene_home: Calla
     clock = clock_of(Scene.BUSY)
     with Office(home, PERSON, clock) as office, office.administering() as act:
         grant_role(act, "hanne", Role.HOTLINE)
-    with at_work(home):
+    with at_work():
         async with opened(home, clock=clock, identity="hanne") as person:
             await person.presses("colon")
             await person.types("glostrup")
@@ -177,7 +177,7 @@ async def test_a_kommune_sees_itself_alone_and_can_ask(scene_home: Callable[[Sce
     clock = clock_of(Scene.OVERDUE)
     with Office(home, PERSON, clock) as office, office.administering() as act:
         grant_role(act, "karen", Role.KOMMUNE, "0161")
-    with at_work(home):
+    with at_work():
         async with opened(home, clock=clock, identity="karen") as person:
             person.sees("karen (kommune)")
             person.sees_not("Beskedfordeleren:")
@@ -200,7 +200,7 @@ async def test_a_kommune_sees_itself_alone_and_can_ask(scene_home: Callable[[Sce
 
 async def test_an_unknown_person_is_told_whom_to_ask(scene_home: Callable[[Scene], Home]) -> None:
     home = scene_home(Scene.EMPTY)
-    with at_work(home):
+    with at_work():
         async with opened(home, scene=Scene.EMPTY, identity="fremmed") as person:
             person.sees("Brugeren fremmed har ingen rolle", "En administrator kan give den (her: mette)")
             person.sees_not("Intet kræver handling")
@@ -211,7 +211,7 @@ async def test_a_window_that_is_too_small_says_so(
     size: tuple[int, int], scene_path: Callable[[Scene], Path]
 ) -> None:
     home = Home(scene_path(Scene.EMPTY))
-    with at_work(home):
+    with at_work():
         async with opened(home, size=size, scene=Scene.EMPTY) as person:
             person.sees("Vinduet er for lille")
             await person.pilot.resize_terminal(60, 15)

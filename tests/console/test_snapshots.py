@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from screenshots.person import at_work, opened
 from screenshots.scenes import Scene
-from tests.console.conftest import SIZES, at_work, opened
+from tests.console.conftest import SIZES
 
 from console.actions import VIEWS
 from engine.home import Home
@@ -32,7 +33,7 @@ async def test_every_view_looks_as_it_did(
     scene: Scene, size: tuple[int, int], scene_path: Callable[[Scene], Path]
 ) -> None:
     home = Home(scene_path(scene))
-    with at_work(home):
+    with at_work():
         async with opened(home, size=size, scene=scene) as person:
             for key, view in enumerate(VIEWS, start=1):
                 await person.presses(str(key))

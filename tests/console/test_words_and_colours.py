@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from screenshots.person import Person, at_work, opened
 from screenshots.scenes import Scene
-from tests.console.conftest import Person, at_work, opened
 
 from console.actions import ACTIONS, EVERYWHERE, VIEWS
 from console.app import ConsoleApp
@@ -167,7 +167,7 @@ _SEEN = {
 @pytest.mark.parametrize("scene", _TOURS)
 async def test_nothing_on_any_screen_is_english(scene: Scene, scene_path: Callable[[Scene], Path]) -> None:
     home = Home(scene_path(scene))
-    with at_work(home):
+    with at_work():
         async with opened(home, size=(120, 44), scene=scene) as person:
             seen: set[type] = set()
             for tour in _TOURS[scene]:

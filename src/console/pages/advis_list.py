@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ from console.widgets.spans import BLANK, Cell, Line, fact, heading, line
 from engine.domain.advis import AdvisCode
 from engine.domain.ids import is_uuid
 from engine.errors import SundhedsagentError
+from engine.local_time import local
 
 if TYPE_CHECKING:
     from console.link import Desk
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
     from engine.desk.office import Visit
     from engine.desk.stream import AdvisLine
 
-_FIRST, _CHUNK = 500, 50_000  # numbers read at once: a screenful soon, then the rest behind it
+_FIRST, _CHUNK = 500, 20_000  # numbers read at once: a screenful soon, then the rest behind it
 _AROUND = 80  # lines read on either side of what is seen, so that a page key finds them
 _SOON = 40  # fewer at hand, and more are read
+_READ_AT_ONCE = 2_000  # lines, for a file
 _DRAWN_S = 0.03  # a screenful has been drawn after so long
 _STATES = {
     "modtaget": "received",
@@ -39,43 +41,93 @@ _MISSED = "overskredet"
 _WIDE = 80  # cells that the whole way needs beside what it is about
 
 
+class _Runs:
+    """Numbers that grow (step 1) or fall (step -1), held as unbroken runs: a whole history is a few of them."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._starts = array("q")  # of each run its first number, times the step: so they always grow
+        self._before = array("q")  # and how many numbers come before it
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, place: int) -> int:
+        run = bisect_right(self._before, place) - 1
+        return self._step * (self._starts[run] + place - self._before[run])
+
+    @property
+    def last(self) -> int | None:
+        return self[self._count - 1] if self._count else None
+
+    def place_of(self, number_: int) -> int | None:
+        signed = self._step * number_
+        run = bisect_right(self._starts, signed) - 1
+        if run < 0:
+            return None
+        ends = self._before[run + 1] if run + 1 < len(self._before) else self._count
+        place = self._before[run] + signed - self._starts[run]
+        return place if place < ends else None
+
+    def extend(self, found: Sequence[int]) -> None:
+        """`found` goes on in the same direction."""
+        if not found:
+            return
+        if self._step * (found[-1] - found[0]) == len(found) - 1:
+            self._add_run(found[0], len(found))
+            return
+        for each in found:
+            self._add_run(each, 1)
+
+    def _add_run(self, first: int, length: int) -> None:
+        if self.last != first - self._step:
+            self._starts.append(self._step * first)
+            self._before.append(self._count)
+        self._count += length
+
+
 class Numbers:
-    """The numbers of adviser, the newest first, eight bytes each; and the lines of those that were seen lately."""
+    """The numbers of adviser, the newest first; and the lines of those that were seen lately."""
 
     def __init__(self) -> None:
-        self._ascending = array("q")
+        self._newer, self._older = _Runs(1), _Runs(-1)  # than when the list was begun
         self._lines: dict[int, AdvisLine] = {}
         self._gone: set[int] = set()  # no longer there: not to be asked for again
 
     def __len__(self) -> int:
-        return len(self._ascending)
+        return len(self._newer) + len(self._older)
 
     def __getitem__(self, index: int) -> "AdvisLine | None":
         return self._lines.get(self.number_at(index))
 
     def number_at(self, index: int) -> int:
-        return self._ascending[-1 - index]
+        newer = len(self._newer)
+        return self._newer[newer - 1 - index] if index < newer else self._older[index - newer]
 
     def key_at(self, index: int) -> Key:
         return self.number_at(index)
 
     def index_of(self, key: Key) -> int | None:
         assert isinstance(key, int)
-        place = bisect_left(self._ascending, key)
-        there = place < len(self._ascending) and self._ascending[place] == key
-        return len(self._ascending) - 1 - place if there else None
+        newer = len(self._newer)
+        place = self._newer.place_of(key)
+        if place is not None:
+            return newer - 1 - place
+        place = self._older.place_of(key)
+        return None if place is None else newer + place
 
     @property
     def newest(self) -> int:
-        return self._ascending[-1] if self._ascending else 0
+        return self.number_at(0) if len(self) else 0
 
     @property
     def oldest(self) -> int | None:
-        return self._ascending[0] if self._ascending else None
+        return self.number_at(len(self) - 1) if len(self) else None
 
     def missing(self, places: range) -> list[int]:
         """The numbers at these places whose lines are not at hand."""
-        found = (self.number_at(place) for place in places if place < len(self._ascending))
+        found = (self.number_at(place) for place in places if place < len(self))
         return [each for each in found if each not in self._lines and each not in self._gone]
 
     def show(self, lines: "Mapping[int, AdvisLine]") -> None:
@@ -89,12 +141,13 @@ class Numbers:
 
     def add_newer(self, found: Sequence[int]) -> None:
         """`found` is the newest first, as it was read."""
-        self._ascending.extend(reversed(found))
+        if len(self):
+            self._newer.extend(found[::-1])
+        else:
+            self._older.extend(found)
 
     def add_older(self, found: Sequence[int]) -> None:
-        older = array("q", reversed(found))
-        older.extend(self._ascending)
-        self._ascending = older
+        self._older.extend(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +300,13 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
                 held = self._numbers
                 ids = held.missing(self.table.places_seen(_AROUND))
                 found = await self.console_app.link.read(partial(_lines, ids=ids))
+                waited_for = held.missing(self.table.places_seen())
                 held.add_lines(ids, found)
-                self.table.tick()
+                if waited_for:
+                    self.table.tick()
+                    super().moved()
         except SundhedsagentError:
             pass  # the feed tells what is wrong, and its next look brings the lines
-        else:
-            super().moved()
         finally:
             self._fills = False
 
@@ -260,6 +314,15 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
         super().on_resize()
         self.table.set_columns(self.columns())
         self.console_app.look_now()
+
+    async def rows_to_export(self, most: int) -> "Sequence[AdvisLine]":
+        held = self._numbers
+        ids = [held.number_at(place) for place in range(min(len(held), most))]
+        found: dict[int, AdvisLine] = {}
+        for start in range(0, len(ids), _READ_AT_ONCE):
+            part = ids[start : start + _READ_AT_ONCE]
+            found.update(await self.console_app.link.read(partial(_lines, ids=part)))
+        return [found[each] for each in ids if each in found]
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
@@ -283,7 +346,8 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
         """Set the filter that a number of the overview stands for."""
         from console.filters import terms
 
-        self.narrow(() if what == "alle" else terms(what, self.FILTERS))
+        today = f"fra:{local(self.console_app.clock.now()):%Y-%m-%d}"
+        self.narrow(() if what == "alle" else terms(today if what == "i-dag" else what, self.FILTERS))
 
     def do_pause(self) -> None:
         self._paused = not self._paused

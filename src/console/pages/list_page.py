@@ -145,13 +145,21 @@ class ListPage(Page[D], Generic[D, RowT]):
 
     def do_eksporter(self) -> None:
         """The list as it is shown, for a spreadsheet."""
-        columns, rows = self.columns(), self.table.rows
-        lines = [";".join(column.title for column in columns)]
-        for index in range(min(len(rows), _MOST_EXPORTED)):
-            row = rows[index]
-            if row is not None:
-                lines.append(";".join(_quoted(column.cell(row)[0]) for column in columns))
-        self.console_app.save(f"{self.view}.csv", ("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+
+        async def export() -> None:
+            columns = self.columns()
+            lines = [";".join(column.title for column in columns)]
+            rows = await self.rows_to_export(_MOST_EXPORTED)
+            lines += (";".join(_quoted(column.cell(row)[0]) for column in columns) for row in rows)
+            self.console_app.save(f"{self.view}.csv", ("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+
+        self.console_app.work(export())
+
+    async def rows_to_export(self, most: int) -> Sequence[RowT]:
+        """The first `most` rows, also those that are not at hand."""
+        rows = self.table.rows
+        found = (rows[index] for index in range(min(len(rows), most)))
+        return [row for row in found if row is not None]
 
 
 _MOST_EXPORTED = 100_000

@@ -11,10 +11,9 @@ from console.pages.sheet_page import SheetPage
 from console.widgets.spans import BLANK, Line, line
 
 if TYPE_CHECKING:
-    from engine.desk.message import Message
-
     from console.app import ConsoleApp
     from console.link import Desk
+    from engine.desk.message import Message
     from engine.desk.office import Visit
 
 
@@ -38,9 +37,8 @@ class MessagePage(SheetPage["Message"]):
             return self._full
         if self.data is not None:
             return self.data
-        from engine.desk.message import masked_message
-
         from engine.desk.look_up import show_advis
+        from engine.desk.message import masked_message
 
         show_advis(visit.conn, str(self._number), only=visit.only)
         return masked_message(visit.conn, desk.office.box(), self._number)

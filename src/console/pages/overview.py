@@ -283,7 +283,7 @@ def _numbers(glance: "Glance", data: OverviewData) -> list[Line]:
             bad="warn",
         ),
         _number("Afventer fordeling", glance.waiting_publications, "adviser status:modtaget", bad="warn"),
-        *([_number("Adviser i dag", today, "adviser alle")] if today is not None else []),
+        *([_number("Adviser i dag", today, "adviser i-dag")] if today is not None else []),
         *(
             [_number("Åbne hændelser", len(glance.incidents), "haendelser", bad="alarm")]
             if glance.channels

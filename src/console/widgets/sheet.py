@@ -75,9 +75,7 @@ class Sheet(ScrollView, can_focus=True):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = (
-            self.content_region.width - 1
-        )  # the scrollbar's place, also while there is none: no line is cut by it
+        width = self.content_region.width - 1  # without the scrollbar's place, also where there is none
         if width <= 0:
             return
         self._shown, self._links = [], []

@@ -18,13 +18,15 @@ _SHARES = {"1084": 31, "1085": 15, "1083": 21, "1082": 23, "1081": 10}  # of eac
 
 
 def seed_traffic(tx: Tx, now: datetime, seed: int, *, per_day: int = 1_200) -> None:
-    """Put in the hours of the last weeks up to the present one; the same seed gives the same weeks."""
+    """Put in the hours of the last weeks up to the present day; the same seed gives the same weeks."""
     codes = tx.conn.execute(select(tables.kommune.c.region_code).distinct()).scalars()
     shares = {code: _SHARES.get(code, 20) / sum(_SHARES.values()) for code in sorted(codes)}
     hour, rows = hour_of(now), []
     for back in range(1, WEEKS * 7 * 24 + 1):
         at = hour - timedelta(hours=back)
         there = local(at)
+        if there.date() == local(now).date():
+            continue  # what is said to have come today has come
         share = _DAY[there.hour] / sum(_DAY) * (_WEEKEND if there.weekday() >= 5 else 1.0)
         for code, part in shares.items():
             usual = per_day * share * part
