@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from console_home import ADVISER, fill
+from benchmarks.console_home import ADVISER, fill
 
 COLUMNS, LINES = 120, 40
 RUN = "import sys; from console.command import main; sys.exit(main())"

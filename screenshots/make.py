@@ -65,7 +65,12 @@ PICTURES = (
     Picture("skabelon-udfyldt", Scene.BUSY, ("5", "enter")),
     Picture("haendelser", Scene.INCIDENT, ("6",)),
     Picture("haendelse", Scene.INCIDENT, ("6", "enter")),
-    Picture("fejlsoegning", Scene.OVERDUE, ("7",)),
+    Picture(
+        "fejlsoegning",
+        Scene.OVERDUE,
+        ("7", "tab", " glostrup", "tab", " sensum bosted", "tab", " 103", "f2"),
+        size=(120, 44),
+    ),
     Picture("log", Scene.OVERDUE, ("8",)),
     Picture("hjaelp", Scene.OVERDUE, ("question_mark",)),
     Picture("kommando", Scene.OVERDUE, ("colon", " glo")),
@@ -74,7 +79,7 @@ PICTURES = (
 
 async def draw(picture: Picture, home: Home) -> str:
     """The picture as SVG."""
-    with patch.dict(os.environ, {"NO_COLOR": "1"} if picture.is_colourless else {}), at_work():
+    with patch.dict(os.environ, {"NO_COLOR": "1"} if picture.is_colourless else {}), at_work(picture.scene):
         async with opened(home, size=picture.size, scene=picture.scene) as person:
             for key in picture.keys:
                 if key.startswith(" "):

@@ -18,9 +18,9 @@ _PATIENCE_S = 20.0
 
 
 @contextmanager
-def at_work() -> Iterator[None]:
-    """As if an engine ran on every home; several look at one scene at the same time, so its lock stays free."""
-    with patch("console.link.is_engine_running", return_value=True):
+def at_work(scene: Scene = Scene.BUSY) -> Iterator[None]:
+    """As if an engine ran on the home, unless it is empty; several look at one scene, so its lock stays free."""
+    with patch("console.link.is_engine_running", return_value=scene is not Scene.EMPTY):
         yield
 
 

@@ -70,6 +70,9 @@ _EVERYWHERE = (
     Action("hent", "r", "r", "hent igen", "Hent data igen nu."),
     Action("tema", "f9", "F9", "tema", "Skift mellem temaerne nat og dag."),
     Action("billede", "f8", "F8", "skærmbillede", "Gem skærmen som billede (SVG)."),
+    Action(
+        "til-side", "ctrl+z", "ctrl+z", "læg til side", "Læg konsollen til side; fg henter den frem igen."
+    ),
     Action("afslut", "q", "q", "afslut", "Luk konsollen. Motoren kører videre."),
 )
 

@@ -49,9 +49,6 @@ Screen { background: $background; color: $foreground; layers: base over _toastra
 #beside { display: none; width: 37; padding: 0 0 0 1; border-left: solid $border; }
 .-bred #beside, .-meget-bred #beside { display: block; }
 .-meget-bred #beside { width: 56; }
-Input { height: 1; border: none; padding: 0 1; background: $panel; color: $foreground; }
-Input:focus { border: none; background: $input-selection-background; }
-Input > .input--placeholder { color: $secondary; }
 Toast { background: $panel; color: $foreground; }
 """
 
@@ -267,6 +264,16 @@ class ConsoleApp(App[int]):
         if self.page is not None:
             self.page.refresh(layout=True)
             self.page.refresh_bars()
+
+    def do_til_side(self) -> None:
+        """Nothing of the database is held meanwhile: a console that sleeps must not stop an engine."""
+
+        async def put_aside() -> None:
+            async with self.link.at_rest():
+                self.action_suspend_process()
+            self.look_now()
+
+        self.work(put_aside())
 
     def do_hjaelp(self) -> None:
         from console.pages.help import HelpPage

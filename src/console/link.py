@@ -6,10 +6,11 @@ SQL never runs in the event loop, and nothing of the database is imported before
 import asyncio
 import os
 import sqlite3
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
@@ -161,6 +162,24 @@ class Link:
         """Anything else that takes its time, such as writing a file."""
         return await self._run(self._doing, lambda: work(self._open_other()))
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """Inside, no transaction is open, and none begins."""
+        loop, go_on = asyncio.get_running_loop(), threading.Event()
+
+        def wait(arrived: "asyncio.Future[None]") -> None:
+            loop.call_soon_threadsafe(arrived.set_result, None)
+            go_on.wait()
+
+        arrivals = [loop.create_future() for _ in range(2)]
+        for where, arrived in zip((self._looking, self._doing), arrivals, strict=True):
+            where.submit(wait, arrived)
+        try:
+            await asyncio.gather(*arrivals)
+            yield
+        finally:
+            go_on.set()
+
     def close(self) -> None:
         self._looking.shutdown(wait=True, cancel_futures=True)
         self._doing.shutdown(wait=True, cancel_futures=True)
@@ -232,7 +251,7 @@ def _identity_of(home: Home) -> tuple[int, int]:
     try:
         found = os.stat(home.database_file)  # noqa: PTH116 - the numbers, not a path
     except OSError as error:
-        raise HomeError(f"{home.database_file} findes ikke") from error
+        raise HomeError(f"databasen findes ikke ({home.database_file})") from error
     return found.st_dev, found.st_ino
 
 
@@ -251,4 +270,5 @@ _SQLITE = {
     "disk I/O error": "disken kan ikke læses eller skrives",
     "database disk image is malformed": "databasefilen er beskadiget",
     "unable to open database file": "databasefilen kan ikke åbnes",
+    "file is not a database": "databasefilen er ingen database",
 }

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from console.danish import ago, clock, number, one_line
-from console.widgets.spans import Cell, width_of
+from console.danish import ago, clock, in_words, number, one_line
+from console.widgets.spans import Cell, clipped, width_of
 from engine.domain.incident import IncidentState
 
 if TYPE_CHECKING:  # the database's modules take longer to import than the first picture may
@@ -129,19 +129,15 @@ def channel_word(channel: "Channel", now: datetime) -> str:
 
 def status_spans(state: State, now: datetime, mono: float, width: int) -> list[Cell]:
     """The top line, the most important first: what is cut off on a narrow screen can be done without."""
-    left = _left(state, mono)
-    right = _right(state, now, mono)
-    room = width - 2
-    while width_of(_joined(left)) + width_of(right) > room:
-        if len(right) > 1:
-            right = right[1:]
-        elif len(left) > _NEVER_CUT:
-            left.pop()
-        else:
-            break
-    spans = [(" ", ""), *_joined(left)]
-    gap = max(1, width - width_of(spans) - width_of(right))
-    return [*spans, (" " * gap, ""), *right]
+    left, who, age = _left(state, mono), _who(state), _age(state, now, mono)
+    room = width - 2 - width_of(age)
+    if width_of(_joined(left)) + width_of(who) > room:
+        who = []
+    while width_of(_joined(left)) > room and len(left) > _NEVER_CUT:
+        left.pop()
+    spans = [(" ", ""), *clipped(_joined(left), room)]
+    gap = max(1, width - width_of(spans) - width_of(who) - width_of(age))
+    return [*spans, (" " * gap, ""), *who, *age]
 
 
 _NEVER_CUT = 3
@@ -156,9 +152,9 @@ def _left(state: State, mono: float) -> list[list[Cell]]:
     parts: list[list[Cell]] = []
     age = state.age_s(mono) or 0.0
     if age >= VERY_OLD_S:
-        parts.append([(f"▲ Data {age:.0f} s gammel", "alarm")])
+        parts.append([("▲ Gamle data", "alarm")])
     elif age >= OLD_S:
-        parts.append([(f"◆ Data {age:.0f} s gammel", "warn")])
+        parts.append([("◆ Gamle data", "warn")])
     engine, told = engine_sign(state)
     if engine is Sign.BAD:
         parts.append([(f"▲ {told}", "alarm")])
@@ -193,15 +189,20 @@ def _count(count: int, word: str, shape: str, tone: str) -> list[Cell]:
     return [(f"{shape} {number(count)} {word}", tone)] if count else [(f"0 {word}", "dim")]
 
 
-def _right(state: State, now: datetime, mono: float) -> list[Cell]:
-    spans: list[Cell] = []
-    if state.caller is not None:
-        roles = ", ".join(sorted(role.value for role in state.caller.roles))
-        spans.append((f"{state.caller.identity} ({roles})  ", "dim"))
+def _who(state: State) -> list[Cell]:
+    if state.caller is None:
+        return []
+    roles = ", ".join(sorted(role.value for role in state.caller.roles))
+    return [(f"{state.caller.identity} ({roles})  ", "dim")]
+
+
+def _age(state: State, now: datetime, mono: float) -> list[Cell]:
+    """How old the picture is; seen whatever else there is to tell."""
     age = state.age_s(mono)
-    old = "" if age is None or state.away is not None else f"data {age:.0f} s  "
-    spans.append((f"{old}{clock(now)} ", ""))
-    return spans
+    if age is None:
+        return [(f"{clock(now)} ", "")]
+    told = f"{age:.0f} s" if age < VERY_OLD_S else in_words(timedelta(seconds=age))
+    return [(f"data {told}  ", "alarm" if age >= VERY_OLD_S else ""), (f"{clock(now)} ", "")]
 
 
 def _joined(parts: list[list[Cell]]) -> list[Cell]:

@@ -33,7 +33,7 @@ async def test_every_view_looks_as_it_did(
     scene: Scene, size: tuple[int, int], scene_path: Callable[[Scene], Path]
 ) -> None:
     home = Home(scene_path(scene))
-    with at_work():
+    with at_work(scene):
         async with opened(home, size=size, scene=scene) as person:
             for key, view in enumerate(VIEWS, start=1):
                 await person.presses(str(key))

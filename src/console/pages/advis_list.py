@@ -386,12 +386,12 @@ def way(row: "AdvisLine") -> Cell:
         steps.append(f"Kvitteret {row.settled}/{row.expected}")
     if row.verdict:
         steps.append("Besvaret")
-    text, tone = " → ".join(steps), "dim" if row.verdict and row.settled == row.expected else ""
+    text, is_done = " → ".join(steps), bool(row.verdict) and row.settled == row.expected
     if row.missed:
-        return f"▲ {row.missed} mangler: {text}", "alarm"
+        return f"▲ {text}, {row.missed} mangler", "alarm"
     if row.negative:
-        return f"◆ {row.negative} negativ: {text}", "warn"
-    return f"{'●' if row.verdict else '·'} {text}", "ok" if tone else ""
+        return f"◆ {text}, {row.negative} negativ", "warn"
+    return f"{'●' if row.verdict else '·'} {text}", "ok" if is_done else ""
 
 
 def short_way(row: "AdvisLine") -> Cell:

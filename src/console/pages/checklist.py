@@ -86,7 +86,7 @@ class ChecklistPage(Page["ProcedureView"]):
 
     DEFAULT_CSS = """
     ChecklistPage #steps { height: 1fr; }
-    ChecklistPage #text { height: 1fr; padding: 0 1; border-top: solid $border; }
+    ChecklistPage #text { height: 1fr; border-top: solid $border; }
     """
 
     def __init__(self, procedure_id: int, code: str) -> None:

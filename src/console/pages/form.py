@@ -4,7 +4,7 @@ What is typed is never lost to an error: it stands until it is saved or given up
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual import events, on
@@ -16,11 +16,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
-from console.danish import for_screen
+from console.danish import for_screen, printable
 from console.link import Door
 from console.pages.page import Page
 from console.widgets.sheet import Question, Sheet
 from console.widgets.spans import BLANK, Cell, Line, fit, heading, line, strip_of
+from console.widgets.text_line import TextLine
 from engine.errors import RuleError, SundhedsagentError
 
 if TYPE_CHECKING:
@@ -75,10 +76,9 @@ class Form(Generic[T]):
     kommune: str | None = None
     intro: Sequence[Line] = ()
     told: Callable[[Values], Sequence[str]] | None = None
+    changes: Sequence[tuple[str, str, str]] = ()  # what changes besides the fields: name, before, after
     confirm: bool = True
-    outside: "Callable[[T, Desk], None] | None" = (
-        None  # what is done beside the database, once it is committed
-    )
+    outside: "Callable[[T, Desk], None] | None" = None  # done beside the database, once it is committed
     after: Callable[[T], None] | None = None
     save: str = "gem"  # the word of the key
 
@@ -175,20 +175,21 @@ class FormPage(Page[None], Generic[T]):
     HAS = ("form.gem", "form.naeste")
 
     DEFAULT_CSS = """
-    FormPage #intro { height: auto; max-height: 40%; padding: 0 1; }
+    FormPage #intro { height: auto; max-height: 40%; }
     FormPage #fields { height: 1fr; padding: 0 1; }
     FormPage .field { height: auto; }
     FormPage .row { height: 1; }
     FormPage .row Label { width: 25; }
     FormPage .fault { padding-left: 25; }
-    FormPage #changes { height: auto; max-height: 50%; padding: 0 1; border-top: solid $border; }
+    FormPage #changes { height: auto; max-height: 50%; border-top: solid $border; }
     """
 
     def __init__(self, form: Form[T]) -> None:
         super().__init__()
-        self.form = form
+        shown = [replace(field, value=printable(field.value)) for field in form.fields]
+        self.form = replace(form, fields=shown)  # what was never typed over is no change
         self.view = form.view
-        self._values = {field.name: field.value for field in form.fields}
+        self._values = {field.name: field.value for field in self.form.fields}
         self._trouble: str | None = None
         self._gives_up = False
         self._saving = False
@@ -347,7 +348,7 @@ class _FieldRow(Vertical):
         if field.choices:
             widget = Choice(field.choices, field.value, id=f"f-{field.name}")
         else:
-            widget = Input(field.value, placeholder=field.help, id=f"f-{field.name}")
+            widget = TextLine(field.value, placeholder=field.help, id=f"f-{field.name}")
             widget.cursor_blink = False
         label = fit(field.label + (" *" if field.needed else ""), _LABEL)
         yield Horizontal(Label(((label, "dim"),)), widget, classes="row")
@@ -399,20 +400,14 @@ def what_changes(form: Form[Any], values: Values) -> list[Line]:
         told = form.told(values)
         lines += [heading("Det sker"), *(line(text, indent=2) for text in told)] if told else []
     changed = [field for field in form.fields if values[field.name] != field.value]
-    if changed:
-        lines += [BLANK] if lines else []
-        lines.append(heading("Før → efter"))
-        for field in changed:
-            after = field.shown(values[field.name])
-            lines.append(
-                line(
-                    (f"{field.label}: ", "dim"),
-                    field.shown(field.value),
-                    (" → ", "dim"),
-                    (after, "strong"),
-                    indent=2,
-                )
-            )
+    shown = [(field.label, field.shown(field.value), field.shown(values[field.name])) for field in changed]
+    rows = [*form.changes, *shown]
+    if rows:
+        lines += [BLANK, heading("Før → efter")] if lines else [heading("Før → efter")]
+    lines += (
+        line((f"{name}: ", "dim"), before, (" → ", "dim"), (after, "strong"), indent=2)
+        for name, before, after in rows
+    )
     return lines
 
 

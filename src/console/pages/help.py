@@ -53,7 +53,7 @@ class HelpPage(Page[None]):
         lines = [heading("Hvad siden er til"), line(about.ABOUT), BLANK, heading("Tasterne her")]
         lines += [self._key(id_) for id_ in about.HAS]
         lines += [BLANK, heading("Siderne")]
-        lines += [self._key(id_) for id_ in EVERYWHERE if id_.startswith("vis.")]
+        lines += [self._key(id_, named=True) for id_ in EVERYWHERE if id_.startswith("vis.")]
         lines += [BLANK, heading("Flyt og åbn")]
         lines += [_told(keys, what) for keys, what in _MOVING]
         lines += [BLANK, heading("Overalt")]
@@ -61,10 +61,11 @@ class HelpPage(Page[None]):
         lines += [BLANK, heading("Tegn"), *(_told(sign, what) for sign, what in _WORDS)]
         return lines
 
-    def _key(self, id_: str) -> Line:
+    def _key(self, id_: str, *, named: bool = False) -> Line:
         action = ACTIONS[id_]
+        keys = f"{action.shown} {action.label}" if named else action.shown
         off = self._about.why_off(action)
-        told = _told(action.shown, action.help, "dim" if off else "")
+        told = _told(keys, action.help, "dim" if off else "")
         return told if off is None else Line((*told.spans, (f" ({off})", "warn")), told.indent)
 
     def do_hjaelp(self) -> None:

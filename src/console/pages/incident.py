@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from console.danish import ago, day_and_clock, number, one_line
+from console.danish import ago, counted, day_and_clock, one_line
 from console.link import Door
 from console.model import Need
 from console.pages.advis import event_line
@@ -92,7 +92,7 @@ class IncidentPage(SheetPage["Incident"]):
             )
         if head.resolved_at:
             lines.append(fact("Løst", f"{day_and_clock(head.resolved_at, now)} af {head.resolved_by}"))
-        lines.append(fact("Sager holdt tilbage", number(data.cases)))
+        lines.append(fact("Tilbageholdte", counted(data.cases, "sag", "sager")))
         lines += [BLANK, heading("Hvad der er set"), *(line(part) for part in head.basis.split("\n"))]
         if data.steps:
             lines += [BLANK, heading("Trin")]

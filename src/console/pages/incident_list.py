@@ -47,8 +47,8 @@ class IncidentList(ListPage["list[IncidentLine]", "IncidentLine"]):
 
         return (
             Column("Nr.", lambda row: (str(row.id), "dim"), 4, right=True),
-            Column("Tilstand", _state, 16, share=1),
-            Column("Hændelse", lambda row: (one_line(row.title), ""), 22, share=3),
+            Column("Tilstand", _state, 22),
+            Column("Hændelse", lambda row: (one_line(row.title), ""), 22, share=1),
             Column("Begyndt", lambda row: (day_and_clock(row.began_at, now()), "dim"), 12, yields=1),
             Column(
                 "Næste opdatering",

@@ -52,7 +52,7 @@ class KommunePageView(Page["Data"]):
 
     DEFAULT_CSS = """
     KommunePageView #receivers { height: auto; min-height: 4; max-height: 50%; }
-    KommunePageView #about { height: 1fr; padding: 0 1; border-top: solid $border; }
+    KommunePageView #about { height: 1fr; border-top: solid $border; }
     KommunePageView.-lav #receivers { max-height: 6; }
     """
 
@@ -105,7 +105,12 @@ class KommunePageView(Page["Data"]):
                 6,
             ),
             Column("Overvåges", lambda row: (_watched(row, now()), ""), 9, yields=3),
-            Column("Seneste kvit.", lambda row: (ago(row.last_kvittering_at, now()), ""), 14, yields=1),
+            Column(
+                "Seneste kvit.",
+                lambda row: (ago(row.last_kvittering_at, now()).removesuffix(" siden"), ""),
+                13,
+                yields=1,
+            ),
             Column("Median", lambda row: (minutes(row.median_s), ""), 6, right=True, yields=2),
             Column("Afv.", lambda row: (number(row.pending), ""), 5, right=True),
             Column(

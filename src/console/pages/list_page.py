@@ -14,12 +14,13 @@ from console.pages.page import Page
 from console.widgets.live_table import Column, LiveTable
 from console.widgets.sheet import Sheet
 from console.widgets.spans import Cell, Line
+from console.widgets.text_line import TextLine
 
 D = TypeVar("D")
 RowT = TypeVar("RowT")
 
 
-class FilterLine(Input):
+class FilterLine(TextLine):
     """Where a filter is typed; Enter keeps it, Esc takes it away."""
 
     DEFAULT_CSS = "FilterLine { display: none; dock: bottom; } FilterLine.-open { display: block; }"

@@ -13,8 +13,8 @@ from console.danish import ago, counted, number, one_line, short_name
 from console.model import Sign, channel_sign, channel_word, engine_sign
 from console.pages.page import Page
 from console.widgets.live_table import Column, LiveTable
-from console.widgets.sheet import Sheet
-from console.widgets.spans import BLANK, Cell, Line, fit, heading, line
+from console.widgets.sheet import Figure, Sheet
+from console.widgets.spans import BLANK, Cell, Line, heading, line
 
 if TYPE_CHECKING:
     from console.link import Desk
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _CURVES_EVERY_S = 60.0
+_TALL = 24  # lines of a screen that has room for more than numbers
+_CHART_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,21 @@ class Overview(Page[OverviewData]):
         self._data: OverviewData | None = None
 
     def content(self) -> Iterable[Widget]:
-        yield Sheet(id="state")
+        yield Figure(id="truth")
+        with Horizontal(id="top"):
+            yield Sheet(id="state")
+            yield Figure(id="traffic")
         with Horizontal(id="waits"):
             yield LiveTable(self._columns(), empty="Intet kræver handling.", id="todo")
             yield Sheet(id="beside")
 
     DEFAULT_CSS = """
-    Overview #state { height: auto; max-height: 5; padding: 0 1; }
-    Overview.-hoej #state { max-height: 70%; }
+    Overview #truth { height: auto; max-height: 2; }
+    Overview #top { height: auto; max-height: 4; }
+    Overview.-hoej #top { max-height: 70%; }
+    Overview #state { height: auto; max-height: 100%; }
+    Overview #traffic { display: none; width: 54; height: auto; }
+    Overview.-hoej.-bred #traffic, Overview.-hoej.-meget-bred #traffic { display: block; }
     Overview #waits { height: 1fr; min-height: 4; }
     """
 
@@ -108,20 +117,20 @@ class Overview(Page[OverviewData]):
         glance = self.console_app.state.glance
         if glance is None or self._data is None:
             return
-        width = self.query_one("#state").scrollable_content_region.width or self.size.width - 2
-        self.query_one("#state", Sheet).show(self._lines(glance, self._data, width))
+        beside = self.query_one("#traffic", Figure)
+        self.query_one("#truth", Figure).show([_truth(self, glance, self._data)])
+        self.query_one("#state", Sheet).show(self._lines(glance, self._data, with_curve=not beside.display))
+        if beside.display:
+            beside.show(_chart(self._data.curves) if self._data.curves else ())
         self._moved()
 
-    def _lines(self, glance: "Glance", data: OverviewData, width: int) -> list[Line]:
-        truth = _truth(self, glance, data)
-        tall = self.size.height >= 24
+    def _lines(self, glance: "Glance", data: OverviewData, *, with_curve: bool) -> list[Line]:
         numbers = _numbers(glance, data)
-        lines = [truth]
-        if tall:
-            lines += [*_channels(self, glance, width), BLANK]
-        lines += numbers if tall else numbers[:3]
-        if tall and data.curves:
-            lines += [BLANK, *_traffic(data.curves, width, regions=self.size.height >= 38)]
+        if self.size.height < _TALL:
+            return numbers[:3]
+        lines = [*_channels(self, glance), BLANK, *numbers]
+        if with_curve and data.curves:
+            lines += [BLANK, *_small_chart(data.curves[0])]
         return lines
 
     # --- doing --------------------------------------------------------------------------------------------------------
@@ -242,25 +251,20 @@ def _truth(page: Overview, glance: "Glance", data: OverviewData) -> Line:
     return line((f"{worst.shape} ", worst.tone), (", ".join(told) + ".", worst.tone if faults else "strong"))
 
 
-def _channels(page: Overview, glance: "Glance", width: int) -> list[Line]:
+def _channels(page: Overview, glance: "Glance") -> list[Line]:
     """VANS, Beskedfordeler, mail and engine, each with its sign and word."""
     sign, engine = engine_sign(page.console_app.state)
     at = glance.engine_seen_at
     told = "kører" if sign in {Sign.GOOD, Sign.NOTE} else engine.removeprefix("Motoren ")
     cells: list[Cell] = [(f"{sign.shape} Motor: {told}, set {ago(at, glance.at)}", sign.tone)] if at else []
     if not at and glance.channels:
-        cells = [(f"{sign.shape} Motor: har aldrig kørt her", sign.tone)]
+        told = "starter" if page.console_app.state.engine_runs else "har aldrig kørt her"
+        cells = [(f"{sign.shape} Motor: {told}", sign.tone)]
     for channel in glance.channels:
         sign = channel_sign(channel)
         if channel.up is not None or channel.name != "channel:driftstatus":
             cells.append((f"{sign.shape} {channel.what}: {channel_word(channel, glance.at)}", sign.tone))
-    if width < 100:
-        return [line(cell, indent=2) for cell in cells]
-    half = width // 2
-    return [
-        line(*((fit(text, half - 1) + " ", tone) for text, tone in cells[at : at + 2]))
-        for at in range(0, len(cells), 2)
-    ]
+    return [line(cell, indent=2) for cell in cells]
 
 
 def _numbers(glance: "Glance", data: OverviewData) -> list[Line]:
@@ -303,33 +307,55 @@ def _number(name: str, count: int, link: str, told: str = "", *, bad: str = "") 
     )
 
 
-def _traffic(curves: "Sequence[Curve]", width: int, *, regions: bool) -> list[Line]:
+def _small_chart(total: "Curve") -> list[Line]:
     """Today, hour by hour, above what such hours usually bring; the same scale for both."""
-    total = curves[0]
-    most = max([*filter(None, total.today), *filter(None, total.usual), 1])
-    usually = "" if total.usual_so_far is None else f", plejer {number(round(total.usual_so_far))}"
-    lines = [
-        line(("Adviser i dag  ", "strong"), (f"{number(total.so_far)}{usually} på denne tid", "dim")),
+    most = _most(total)
+    return [
+        _told_so_far(total),
         line(("i dag   ", "dim"), (_bars(total.today, most), "accent")),
         line(("plejer  ", "dim"), (_bars(total.usual, most), "dim")),
         line(("        00    06    12    18    ", "dim")),
     ]
-    if not regions:
-        return lines
+
+
+def _chart(curves: "Sequence[Curve]") -> list[Line]:
+    """Each hour of today beside what such an hour usually brings; below it the regions, on scales of their own."""
+    total = curves[0]
+    most = _most(total)
+    lines = [_told_so_far(total)]
+    for level in range(_CHART_LINES - 1, -1, -1):
+        cells = []
+        for today, usual in zip(total.today, total.usual, strict=True):
+            cells.append((_block(today, most, level), "accent"))
+            cells.append((_block(usual, most, level), "dim"))
+        lines.append(Line(tuple(cells)))
+    lines.append(line(("00          06          12          18      ", "dim")))
     for curve in curves[1:]:
-        most = max([*filter(None, curve.today), *filter(None, curve.usual), 1])
-        told = "" if curve.usual_so_far is None else f" plejer {number(round(curve.usual_so_far))}"
-        bars = _bars(curve.today, most)
+        usually = "" if curve.usual_so_far is None else f"{number(round(curve.usual_so_far)):>6}"
         tone = "" if _is_usual(curve) else "warn"
-        sign = " " if _is_usual(curve) else "◆"
         lines.append(
             line(
-                (f"{short_name(curve.name):<14}", "dim"),
-                (bars, "accent"),
-                (f" {sign}{number(curve.so_far):>6}{told}", tone),
+                (f"{short_name(curve.name):<12}", "dim"),
+                (_bars(curve.today, _most(curve)), "accent"),
+                (f"{'  ' if _is_usual(curve) else ' ◆'}{number(curve.so_far):>6}", tone),
+                (usually, "dim"),
             )
         )
     return lines
+
+
+def _told_so_far(total: "Curve") -> Line:
+    usual = "" if total.usual_so_far is None else f"  █ plejer {number(round(total.usual_so_far))}"
+    return line(
+        ("Adviser  ", "strong"),
+        (f"█ i dag {number(total.so_far)}", "accent"),
+        (usual, "dim"),
+        ("  til nu", "dim"),
+    )
+
+
+def _most(curve: "Curve") -> float:
+    return max([*filter(None, curve.today), *filter(None, curve.usual), 1])
 
 
 def _is_usual(curve: "Curve") -> bool:
@@ -346,5 +372,11 @@ def _bars(series: "Sequence[float | None]", most: float) -> str:
     return "".join(" " if value is None else _BLOCKS[_eighths(value, most)] for value in series)
 
 
-def _eighths(value: float, most: float) -> int:
-    return min(8, -(-int(value * 8) // max(1, int(most)))) if value else 0
+def _block(value: float | None, most: float, level: int) -> str:
+    """What of a bar stands on one line of the chart; the lowest is 0."""
+    return _BLOCKS[max(0, min(8, _eighths(value or 0, most, _CHART_LINES) - 8 * level))]
+
+
+def _eighths(value: float, most: float, lines: int = 1) -> int:
+    """The height of a bar in eighths of a line; what is there at all is seen."""
+    return min(8 * lines, -(-int(value * 8 * lines) // max(1, int(most)))) if value else 0

@@ -12,6 +12,7 @@ from console.actions import ACTIONS, EVERYWHERE
 from console.danish import folded
 from console.pages.page import Page
 from console.widgets.live_table import Column, LiveTable
+from console.widgets.text_line import TextLine
 
 if TYPE_CHECKING:
     from console.link import Desk
@@ -45,7 +46,7 @@ class PalettePage(Page[list[tuple[str, str]]]):
         return "Kommando"
 
     def content(self) -> Iterable[Widget]:
-        yield Input(placeholder="Skriv en kommando eller en kommune", id="wanted")
+        yield TextLine(placeholder="Skriv en kommando eller en kommune", id="wanted")
         yield LiveTable(
             [
                 Column("Kommando", lambda row: (row.name, "dim" if row.off is not None else ""), 22),

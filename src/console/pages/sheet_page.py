@@ -35,8 +35,6 @@ class SheetPage(Page[D], Generic[D]):
     def content(self) -> Iterable[Widget]:
         yield Sheet([line(("Henter …", "dim"))], id="sheet")
 
-    DEFAULT_CSS = "SheetPage #sheet { padding: 0 1; }"
-
     @property
     def sheet(self) -> Sheet:
         return self.query_one("#sheet", Sheet)

@@ -91,6 +91,7 @@ def plan_form(page: "KommunePage", new: "FoundReceiver", now: datetime) -> FormP
                 line(("Tidspunktet er dansk tid.", "dim")),
             ],
             told=told,
+            changes=[("Primært modtagersystem", old.facts.name, new.facts.name)],
             save="planlæg",
         )
     )

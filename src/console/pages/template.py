@@ -63,10 +63,10 @@ class TemplatePage(Page["Template"]):
 
     def content(self) -> Iterable[Widget]:
         columns: Sequence[Column[FieldRow]] = (
-            Column("Interessent", lambda row: (row.row.party if row.first else "", "strong"), 18, share=2),
-            Column("Felt", lambda row: (row.field.label, "dim"), 20, share=1),
-            Column("Info", _value, 20, share=3),
-            Column("Udfyldt", lambda row: (_who(row.field), "dim"), 20, share=1, yields=1),
+            Column("Interessent", lambda row: (row.row.party if row.first else "", "strong"), 18, share=3),
+            Column("Felt", lambda row: (row.field.label, "dim"), 24, share=1),
+            Column("Info", _value, 20, share=2),
+            Column("Udfyldt", lambda row: (_who(row.field), "dim"), 20, yields=1),
         )
         yield LiveTable(columns, id="fields")
 

@@ -17,6 +17,7 @@ from console.pages.form import Choice, Label
 from console.pages.page import Page
 from console.widgets.sheet import Sheet
 from console.widgets.spans import BLANK, Line, fit, heading, line
+from console.widgets.text_line import TextLine
 from engine.errors import RuleError, SundhedsagentError
 from engine.local_time import planned_text
 
@@ -55,7 +56,7 @@ class WherePage(Page[None]):
     WherePage #questions { height: auto; max-height: 9; padding: 0 1; }
     WherePage .row { height: 1; }
     WherePage .row Label { width: 25; }
-    WherePage #answer { height: 1fr; padding: 0 1; border-top: solid $border; }
+    WherePage #answer { height: 1fr; border-top: solid $border; }
     """
 
     def __init__(self) -> None:
@@ -207,7 +208,7 @@ class _Questions(Vertical):
             _label("1 Hvem spørger?"), Choice(_ASKERS, "leverandør", id="f-asker"), classes="row"
         )
         for name, label, hint in _QUESTIONS:
-            field = Input(placeholder=hint, id=f"f-{name}", password=name == "cpr")
+            field = TextLine(placeholder=hint, id=f"f-{name}", password=name == "cpr")
             field.cursor_blink = False
             yield Horizontal(_label(label), field, classes="row")
 

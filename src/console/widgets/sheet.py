@@ -17,7 +17,7 @@ class Sheet(ScrollView, can_focus=True):
     """Lines that wrap to its width. Where some are links, the keys move from link to link; else they scroll."""
 
     DEFAULT_CSS = """
-    Sheet { height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; overflow-y: auto; }
+    Sheet { height: 1fr; padding: 0 1; scrollbar-size: 1 1; overflow-x: hidden; overflow-y: auto; }
     """
     BINDINGS = [  # noqa: RUF012 - Textual's own way to say it
         Binding("up,k", "move(-1)", "op", show=False),
@@ -146,6 +146,10 @@ class Sheet(ScrollView, can_focus=True):
         if link is not None and link == self.link:
             ground = "cursor" if self.has_focus else "cursor_away"
         return strip_of(cells, width, theme, ground)
+
+
+class Figure(Sheet, can_focus=False):
+    """A sheet that is only looked at."""
 
 
 class Question(Sheet, inherit_bindings=False):

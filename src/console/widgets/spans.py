@@ -53,6 +53,19 @@ def width_of(spans: Iterable[Cell]) -> int:
     return sum(cell_len(printable(text)) for text, _ in spans)
 
 
+def clipped(spans: Sequence[Cell], width: int) -> list[Cell]:
+    """The spans in at most so many cells; what is cut off shows as "…"."""
+    found: list[Cell] = []
+    for text, tone in spans:
+        size = cell_len(text)
+        if size > width:
+            found.append((fit(text, width), tone))
+            break
+        found.append((text, tone))
+        width -= size
+    return found
+
+
 def strip_of(spans: Sequence[Cell], width: int, theme: str, ground: str = "ground") -> Strip:
     """One line of the screen, cut or filled to its width."""
     segments, left = [], width
