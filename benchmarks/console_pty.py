@@ -88,7 +88,8 @@ class Terminal:
             "LANG": "C.UTF-8",
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a start compiles nothing but the first time
-        environment.pop("NO_COLOR", None)
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):  # the terminal says how large it is
+            environment.pop(name, None)
         self.begun = time.perf_counter()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:

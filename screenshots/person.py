@@ -1,12 +1,13 @@
 """The console driven as a person drives it: by keys, and by what is on the screen. For pictures and for tests."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from unittest.mock import patch
 
-from rich.console import Console
+from textual import events
+from textual._compositor import LayoutUpdate
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from console.app import ConsoleApp
@@ -15,6 +16,7 @@ from engine.home import Home
 from screenshots.scenes import PERSON, Scene, clock_of
 
 _PATIENCE_S = 20.0
+_CHARACTERS = {"slash": "/", "colon": ":", "question_mark": "?", "space": " "}
 
 
 @contextmanager
@@ -53,46 +55,52 @@ class Person:
     @property
     def screen(self) -> str:
         """What is on the screen, as lines of text."""
-        width, height = self.app.size
-        console = Console(
-            record=True,
-            width=width,
-            height=height,
-            file=io.StringIO(),
-            force_terminal=True,
-            color_system="truecolor",
-            legacy_windows=False,
-        )
         update = self.app.screen._compositor.render_update(
             full=True, screen_stack=self.app._background_screens
         )
-        console.print(update)
-        lines = console.export_text().split("\n")
-        return "\n".join(line.rstrip() for line in lines[:height]) + "\n"
+        assert isinstance(update, LayoutUpdate)
+        lines = ("".join(strip.text for strip in strips) for strips in update.strips)
+        return "\n".join(line.rstrip() for line in lines) + "\n"
 
     async def presses(self, *keys: str) -> None:
-        """Some keys, one after the other; then all is drawn that comes of them."""
+        """Some keys, one after the other; after each all is drawn that comes of it."""
         for key in keys:
-            await self.pilot.press(key)
+            self._send(key)
             await self.settled()
 
     async def types(self, text: str) -> None:
-        names = {" ": "space", ":": "colon", "-": "minus", ".": "full_stop", "/": "slash", "@": "at"}
-        await self.pilot.press(*(names.get(char, char) for char in text))
+        for char in text:
+            self._send(_character_to_key(char), char)
         await self.settled()
+
+    def _send(self, key: str, char: str | None = None) -> None:
+        """As the terminal's driver would. Pilot's own way waits until the whole process is idle, which takes long."""
+        driver = self.app._driver
+        assert driver is not None
+        known = char or _CHARACTERS.get(key) or (key if len(key) == 1 else None)
+        event = events.Key(key, known)
+        event.set_sender(self.app)
+        driver.send_message(event)
 
     async def settled(self) -> None:
         """All that was asked for has been read and drawn."""
         before = None
         async with asyncio.timeout(_PATIENCE_S):
             while True:
-                await self.pilot.pause()
-                busy = any(worker.is_running and worker.group != "feed" for worker in self.app.workers)
-                now = None if busy or not self.app.is_at_rest else self.screen
+                await asyncio.sleep(0.005)
+                await self.pilot._wait_for_screen()
+                now = None if self._is_busy() else self.screen
                 if now is not None and now == before:
                     break
                 before = now
-                await asyncio.sleep(0.01)
+
+    def _is_busy(self) -> bool:
+        app, screen = self.app, self.app.screen
+        if any(worker.is_running and worker.group != "feed" for worker in app.workers):
+            return True
+        if screen._layout_required or screen._scroll_required or screen._dirty_widgets or screen._callbacks:
+            return True
+        return not app.is_at_rest
 
     def sees(self, *texts: str) -> None:
         screen = self.screen

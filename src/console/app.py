@@ -117,7 +117,7 @@ class ConsoleApp(App[int]):
 
     def _tick(self) -> None:
         page = self.page
-        if page is not None:
+        if page is not None and page.is_mounted:
             page.query_one("StatusBar").refresh()
             page.tick()
 
@@ -188,7 +188,7 @@ class ConsoleApp(App[int]):
     def _lost(self, why: str) -> None:
         self.state.away = why
         page = self.page
-        if page is not None:
+        if page is not None and page.is_mounted:
             page.refresh_bars()
             if self.state.glance is None:
                 page.tell_away(printable_lines(for_screen(why)))

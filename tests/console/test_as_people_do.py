@@ -34,7 +34,7 @@ async def test_which_kommune_has_overdue_kvitteringer_and_whom_to_call(
         async with opened(home, size=(80, 24), scene=Scene.OVERDUE) as person:
             person.sees("kvitteringer er overskredet")
             await press_shown(person, "?")
-            person.sees("Hvad mangler, hvor længe er der, og hvem skal der ringes til?")
+            person.sees("3 Kvitteringer", "Hvad mangler, hvor længe er der, og hvem skal der ringes")
             await press_shown(person, "esc", "3")
             first = next(line for line in person.screen.split("\n") if line.startswith("▲"))
             assert "Glostrup" in first

@@ -171,11 +171,7 @@ async def test_nothing_on_any_screen_is_english(scene: Scene, scene_path: Callab
         async with opened(home, size=(120, 44), scene=scene) as person:
             seen: set[type] = set()
             for tour in _TOURS[scene]:
-                for key in tour:
-                    await person.pilot.press(key)
-                    if key == "enter" or key.isdecimal():
-                        await person.settled()
-                await person.settled()
+                await person.presses(*tour)
                 assert english_in(person.screen) == [], person.screen
                 kind = type(person.app.screen)
                 if kind not in seen and not issubclass(kind, FormPage):
@@ -190,7 +186,6 @@ async def _go_home(person: Person) -> None:
     """Back to where each tour begins, whatever is open."""
     while len(person.app.screen_stack) > 1:
         person.app.pop_screen()
-        await person.pilot.pause()
     for view in VIEWS:
         if view in person.app._screen_stacks and view != person.app.current_mode:
             del person.app._screen_stacks[view][1:]

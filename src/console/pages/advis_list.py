@@ -379,18 +379,24 @@ def way(row: "AdvisLine") -> Cell:
     """How far it has come, in words: Modtaget → Fordelt → Kvitteret 2/3 → Besvaret."""
     if row.refused:
         return "▲ Afvist af Sundhedsagenten", "warn"
+    settled = f"Kvitteret {row.settled}/{row.expected}"
+    if row.missed:
+        settled = f"{row.missed} af {row.expected} mangler"
+    elif row.negative:
+        settled = f"{row.negative} af {row.expected} negativ"
     steps = ["Modtaget"]
     if row.published:
         steps.append("Fordelt")
     if row.published or row.settled:
-        steps.append(f"Kvitteret {row.settled}/{row.expected}")
+        steps.append(settled)
     if row.verdict:
         steps.append("Besvaret")
-    text, is_done = " → ".join(steps), bool(row.verdict) and row.settled == row.expected
+    text = " → ".join(steps)
     if row.missed:
-        return f"▲ {text}, {row.missed} mangler", "alarm"
+        return f"▲ {text}", "alarm"
     if row.negative:
-        return f"◆ {text}, {row.negative} negativ", "warn"
+        return f"◆ {text}", "warn"
+    is_done = bool(row.verdict) and row.settled == row.expected
     return f"{'●' if row.verdict else '·'} {text}", "ok" if is_done else ""
 
 

@@ -134,6 +134,9 @@ class Page(Screen[None], Generic[D]):
         return why_not(action.need, self.console_app.state.caller, self.kommune_code()) or self.off(action)
 
     def action_do(self, id_: str) -> None:
+        if not self.is_mounted:  # keys can be quicker than the page they are for
+            self.call_later(self.action_do, id_)
+            return
         action = ACTIONS[id_]
         off = self.why_off(action)
         if off is not None:

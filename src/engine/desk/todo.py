@@ -103,7 +103,7 @@ def todo(conn: Connection, settings: Settings, now: datetime, *, only: Collectio
         counts[kind] = conn.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         if counts[kind]:
             items += make(conn.execute(query.order_by(since).limit(_SHOWN)).all())
-    return Todo(tuple(sorted(items, key=lambda item: item.since)), counts)
+    return Todo(tuple(sorted(items, key=lambda item: (item.since, item.key))), counts)
 
 
 def mark_handled(act: Act, settings: Settings, key: str, note: str) -> TodoItem:
