@@ -4,12 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench detection campaign registry-campaign lock wheel clean
+.PHONY: help demo test check bench bench-console detection campaign registry-campaign soak snapshots screenshots lock wheel clean
 
 help:  ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-demo: $(READY)  ## the whole path on a fresh home, with a live view in a terminal
+demo: $(READY)  ## the console on a simulated world; without a terminal the whole path, and what came of it
 	@$(BIN)/sundhedsagent demo
 
 test: $(READY)  ## all tests
@@ -25,6 +25,10 @@ bench: $(READY)  ## the whole job against the floor, and the registry: one JSON 
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/registry_import.py
 
+bench-console: $(READY)  ## the console with a million adviser, and the engine beside it: one JSON line each, in ten minutes
+	PYTHONPATH=. $(BIN)/python benchmarks/console_pty.py
+	PYTHONPATH=. $(BIN)/python benchmarks/console_beside_engine.py
+
 detection: $(READY)  ## how soon it is seen that nothing flows, over a simulated quarter: one JSON line, in some minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/detection.py
 
@@ -33,6 +37,16 @@ campaign: $(READY)  ## the long runs of the tests: invariants, kill -9, a fortni
 
 registry-campaign: $(READY)  ## the long run of administration, traffic, switchovers, crashes and clock jumps alone
 	$(BIN)/python -m pytest -m campaign --timeout 3600 tests/flow/test_administration_invariants.py
+
+soak: $(READY)  ## the console for half an hour on a fast world: does its memory grow?
+	PYTHONPATH=. $(BIN)/python benchmarks/console_soak.py
+
+snapshots: $(READY)  ## the console's text snapshots anew; look at what is different
+	WRITE_SNAPSHOTS=1 $(BIN)/python -m pytest -q -n 2 tests/console/test_snapshots.py
+	$(BIN)/python -m tests.console.test_keys_doc
+
+screenshots: $(READY)  ## the console's pictures anew; look at them
+	$(BIN)/python -m screenshots.make
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -29,6 +29,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import event
 
 from engine.clock import SystemClock
+from engine.desk.access import caller_identity
 from engine.desk.act import Act
 from engine.domain.ids import Cvr
 from engine.home import Home
@@ -100,7 +101,7 @@ def cvrs(home: Home, kommuner: Sequence[SimKommune]) -> list[Cvr]:
 
 
 def a_home(folder: Path, kommuner: Sequence[SimKommune]) -> Home:
-    home = Home.create(folder, SystemClock(), "bench")
+    home = Home.create(folder, SystemClock(), caller_identity())
     db = Database.sqlite(home.database_file)
     with db.writing() as tx:
         roster = [replace(kommune, receivers=kommune.receivers[:RECEIVERS]) for kommune in kommuner]

@@ -290,6 +290,7 @@ _OF_PAGES = (
     ),
     Action("fejl.forfra", "f4", "F4", "forfra", "Ryd spørgsmålene, og begynd forfra."),
     # log
+    Action("log.alarmer", "o", "o", "kun alarmer", "Vis kun advarsler og alarmer; igen viser alt."),
     Action("log.skift", "v", "v", "skift log", "Skift mellem hændelseslog og revisionslog."),
 )
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,6 +39,7 @@ _SHARE = 8  # a look takes at most one part in so many of the time
 _LONGEST_PAUSE_S = 15.0
 _SAY_S = 6.0
 _FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
+_NICE = 5  # where both want the processor, the engine comes first
 _SWITCH_S = 0.001  # a key waits no longer than this for the thread that reads; Python's own is 5 ms
 
 _CSS = """
@@ -333,10 +336,9 @@ def run_console(
     seconds: float | None = None,
 ) -> int:
     """Show the console until it is closed; gives the exit status."""
-    sys.setswitchinterval(_SWITCH_S)
-    if start_engine:
-        from console.own_engine import own_engine
+    from console.own_engine import own_engine
 
-        with own_engine(home):
-            return ConsoleApp(home, clock=clock, seconds=seconds).run() or 0
-    return ConsoleApp(home, clock=clock, seconds=seconds).run() or 0
+    with own_engine(home) if start_engine else nullcontext():
+        sys.setswitchinterval(_SWITCH_S)
+        os.nice(_NICE)
+        return ConsoleApp(home, clock=clock, seconds=seconds).run() or 0

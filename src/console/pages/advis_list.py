@@ -175,7 +175,6 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
     HAS = ("aabn", "filter", "pause", "foelg", "overskredne", "advis.send-igen", "kopier", "eksporter")
     FILTERS = ("kommune", "status", "kode", "sygehus", "system", "konvolut", "fra", "til")
     EMPTY = "Ingen adviser passer."
-    interval_s = 0.25
 
     def __init__(self) -> None:
         super().__init__()

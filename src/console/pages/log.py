@@ -59,7 +59,7 @@ class LogPage(ListPage[LogLook, Entry]):
         "alt, hvad mennesker har gjort, før og "
         "efter. v skifter. Rul ned for at hente ældre. Filtrér med kommune:, af:, niveau:alarm eller ord."
     )
-    HAS = ("aabn", "log.skift", "filter", "overskredne", "kopier", "eksporter")
+    HAS = ("aabn", "log.skift", "filter", "log.alarmer", "kopier", "eksporter")
     FILTERS = ("kommune", "af", "niveau")
     EMPTY = "Loggen er tom."
 
@@ -141,9 +141,6 @@ class LogPage(ListPage[LogLook, Entry]):
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
-    def label_of(self, action: Any) -> str:
-        return "kun alarmer" if action.id == "overskredne" else str(action.label)
-
     def opened(self, row: Entry) -> None:
         if row.advis_id is not None:
             from console.pages.advis import AdvisPage
@@ -170,7 +167,7 @@ class LogPage(ListPage[LogLook, Entry]):
         self._audit = not self._audit
         self.narrow(())
 
-    def do_overskredne(self) -> None:
+    def do_alarmer(self) -> None:
         on = Term("alarm", "niveau")
         self.narrow(() if self.terms == (on,) else (on,))
 

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -210,7 +211,10 @@ _HUMP: Final = re.compile(r"(?<=[a-zæøå])(?=[A-ZÆØÅ])")
 _GAP: Final = "[^0-9A-Za-z]{0,2}"  # a CPR number is one with hyphen, space or dots too
 _LENGTHS_OF_A_NUMBER: Final = range(8, 65)  # a shorter one may stand anywhere by chance
 _FEWEST_DIGITS: Final = 4  # with fewer it may be a word
-_IN_ASCII = (str.maketrans({"æ": "ae", "ø": "oe", "å": "aa"}), str.maketrans({"æ": "a", "ø": "o", "å": "a"}))
+_IN_ASCII = [
+    str.maketrans(dict(zip("æøå", spelling, strict=True)))
+    for spelling in product(("ae", "a"), ("oe", "o"), ("aa", "a"))
+]
 
 
 @dataclass(frozen=True, slots=True)
