@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,9 @@ from engine.desk.act import Act, open_act
 from engine.desk.registry import KommuneName, find_kommune
 from engine.home import Home, payload_key
 from engine.store.database import CACHE_KIB, Database
-from engine.store.payloads import PayloadBox
+
+if TYPE_CHECKING:
+    from engine.store.payloads import PayloadBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,10 @@ class Office:
             require_kommune(tx.conn, caller, found.code, to_fill_in=True)
             yield open_act(tx, self.clock, self.identity), found
 
-    def box(self) -> PayloadBox:
+    def box(self) -> "PayloadBox":
         """What opens the home's sealed payloads; HomeError where its key is away."""
+        from engine.store.payloads import PayloadBox  # noqa: PLC0415 - few open one, and it is slow to import
+
         return PayloadBox(payload_key(self.home))
 
     def changes(self) -> AbstractContextManager[Callable[[], int]]:
