@@ -121,7 +121,7 @@ def countdown(due: datetime | None, now: datetime, whole: timedelta) -> tuple[st
     digits = f"{rest // 60:02}:{rest % 60:02}"
     if hours:
         digits = f"{hours}:{digits}"
-    if left < timedelta(0):
+    if left <= timedelta(0):  # at the instant itself it is missing (flow/watch.py)
         return f"▲ {'╌' * BAR} {'-' + digits:>7}", "alarm"
     full = max(0, min(BAR, -(-left * BAR // whole))) if whole else 0
     bar = "━" * full + "╌" * (BAR - full)

@@ -1,5 +1,6 @@
 """A person who has never seen the console finds the way by what stands on the screen: only shown keys are pressed."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,16 +127,30 @@ async def test_taking_a_case_tells_the_others(scene_home: Callable[[Scene], Home
             person.sees("2: taget af mette")
 
 
-async def test_every_number_of_the_overview_opens_what_it_counts(scene_home: Callable[[Scene], Home]) -> None:
-    home = scene_home(Scene.OVERDUE)
+@pytest.mark.parametrize("scene", [Scene.OVERDUE, Scene.INCIDENT])
+async def test_every_number_of_the_overview_opens_what_it_counts(
+    scene: Scene, scene_path: Callable[[Scene], Path]
+) -> None:
     with at_work():
-        async with opened(home, scene=Scene.OVERDUE) as person:
-            await person.presses("shift+tab", "home", "enter")
-            person.sees("[3 Kvitteringer]", "kun overskredne", "27")
-            await person.presses("1", "down", "down", "enter")
-            person.sees("[3 Kvitteringer]", "sager", "1: taget af mette")
-            await person.presses("1", "down", "enter")
-            person.sees("[2 Adviser]", "status:modtaget", "0 af 0")
+        async with opened(Home(scene_path(scene)), scene=scene) as person:
+            told = re.findall(r"^ ([A-ZÅ][a-zæøå ]+?) +[▲◆]? +([0-9.]+)(?:  |$)", person.screen, re.MULTILINE)
+            assert [name for name, _ in told] == [
+                "Overskredne kvitteringer",
+                "Afventende kvitteringer",
+                "Åbne sager",
+                "Afventer fordeling",
+                "Adviser i dag",
+                "Åbne hændelser",
+            ]
+            await person.presses("shift+tab")
+            for place, (name, count) in enumerate(told):
+                await person.presses("1", "home", *["down"] * place, "enter")
+                where = next(
+                    line for line in person.screen.split("\n") if line.startswith((" Kvit", " Adv", " Hæn"))
+                )
+                opens = re.search(r"([0-9.]+)( af [0-9.]+)?$", where)
+                assert opens is not None, where
+                assert opens[1] == count, (name, where)
 
 
 async def test_is_my_advis_come(scene_home: Callable[[Scene], Home]) -> None:

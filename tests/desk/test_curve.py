@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection
 
-from engine.desk.curve import curves
+from engine.desk.curve import Curve, curves, learn_usual
 from engine.simulation.history import seed_traffic
 from engine.store import tables
 from engine.store.database import Database
@@ -21,6 +22,10 @@ def came(db: Database, *rows: tuple[datetime, str, int]) -> None:
         )
 
 
+def drawn(conn: Connection, now: datetime) -> tuple[Curve, ...]:
+    return curves(conn, now, learn_usual(conn, now))
+
+
 def test_today_by_the_hour_of_the_wall(db: Database) -> None:
     midnight = datetime(2026, 11, 23, 23, tzinfo=UTC)
     came(
@@ -31,7 +36,7 @@ def test_today_by_the_hour_of_the_wall(db: Database) -> None:
         (NOON - HOUR, SJAELLAND, 5),
     )
     with db.reading() as conn:
-        whole, *regions = curves(conn, NOON)
+        whole, *regions = drawn(conn, NOON)
     assert whole.today == (3, *[0] * 10, 5, 0, *[None] * 11)
     assert whole.so_far == 8
     by_name = {region.name: region for region in regions}
@@ -47,7 +52,7 @@ def test_the_usual_is_of_the_same_hour_of_the_week_and_in_proportion(db: Databas
     for back in range(1, 5):  # all of them in winter time
         came(db, (NOON - back * WEEK - HOUR, HOVEDSTADEN, 10), (NOON - back * WEEK, HOVEDSTADEN, 8))
     with db.reading() as conn:
-        whole, *_ = curves(conn, NOON + HOUR / 4)
+        whole, *_ = drawn(conn, NOON + HOUR / 4)
     assert (whole.usual[11], whole.usual[12], whole.usual[13]) == (10, 8, 0)
     assert whole.usual_so_far == 10 + 8 / 4
 
@@ -55,7 +60,7 @@ def test_the_usual_is_of_the_same_hour_of_the_week_and_in_proportion(db: Databas
 def test_before_there_is_history_nothing_is_usual(db: Database) -> None:
     came(db, (NOON - HOUR, HOVEDSTADEN, 5))
     with db.reading() as conn:
-        whole, *_ = curves(conn, NOON)
+        whole, *_ = drawn(conn, NOON)
     assert whole.usual == (None,) * 24
     assert whole.usual_so_far is None
 
@@ -69,7 +74,7 @@ def test_a_longer_or_shorter_day_keeps_its_24_places(db: Database, now: datetime
     evening = now.replace(hour=18 if now.month == 3 else 19)
     came(db, (evening, HOVEDSTADEN, 4))
     with db.reading() as conn:
-        whole, *_ = curves(conn, now)
+        whole, *_ = drawn(conn, now)
     assert len(whole.today) == 24
     assert whole.today[20] == 4
 
@@ -89,7 +94,7 @@ def test_made_up_history_is_the_same_each_time_and_ends_before_today(db: Databas
     assert max(hours) < datetime(2026, 11, 23, 23, tzinfo=UTC)  # type: ignore[type-var]
     assert min(hours) < NOON - 7 * WEEK  # type: ignore[type-var]
     with db.reading() as conn:
-        whole, *regions = curves(conn, NOON)
+        whole, *regions = drawn(conn, NOON)
     assert whole.so_far == 0
     assert whole.usual_so_far is not None
     assert 200 < whole.usual_so_far < 700

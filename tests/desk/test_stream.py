@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from engine.desk.look_up import AdvisFilter, AdvisState
-from engine.desk.stream import kommune_names, lines, newest_number, numbers, receiver_names
+from engine.desk.stream import count_since, kommune_names, lines, newest_number, numbers, receiver_names
 from engine.domain.advis import AdvisCode
 from engine.store import tables
 from engine.store.database import Database, Tx
@@ -52,6 +52,20 @@ def test_without_any_advis_there_is_no_number(db: Database) -> None:
         assert numbers(conn, AdvisFilter(), limit=10) == []
         assert newest_number(conn) == 0
         assert lines(conn, []) == {}
+
+
+def test_what_came_since_is_counted_once_and_then_goes_on(db: Database) -> None:
+    with db.writing() as tx:
+        a_refused_advis(tx, received_at=NOON - MINUTE)
+        second = [a_refused_advis(tx, received_at=NOON) for _ in range(2)][-1]
+    with db.reading() as conn:
+        assert count_since(conn, NOON) == (2, second)
+        assert count_since(conn, NOON + MINUTE) == (0, 0)
+        assert count_since(conn, NOON, second) == (0, second)
+    with db.writing() as tx:
+        third = a_refused_advis(tx, received_at=NOON + MINUTE)
+    with db.reading() as conn:
+        assert count_since(conn, NOON, second) == (1, third)
 
 
 def test_numbers_pass_the_filter(db: Database) -> None:

@@ -15,26 +15,26 @@ from console.pages.page import Page
 from console.widgets.live_table import Column, LiveTable
 from console.widgets.sheet import Figure, Sheet
 from console.widgets.spans import BLANK, Cell, Line, heading, line
+from engine.local_time import local
 
 if TYPE_CHECKING:
     from console.link import Desk
-    from engine.desk.curve import Curve
+    from engine.desk.curve import Curve, Usual
     from engine.desk.glance import Glance
     from engine.desk.office import Visit
     from engine.desk.todo import Todo, TodoItem
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_CURVES_EVERY_S = 60.0
 _TALL = 24  # lines of a screen that has room for more than numbers
+_VERY_TALL = 38
 _CHART_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class OverviewData:
-    at: datetime
     todo: "Todo"
     curves: "tuple[Curve, ...]"
-    quarantined: int
+    today: int  # adviser
 
 
 class Overview(Page[OverviewData]):
@@ -42,17 +42,21 @@ class Overview(Page[OverviewData]):
 
     view = "overblik"
     ABOUT = (
-        "Øverst står, om alt går, som det skal: hver forbindelse med tegn og ord, dagens trafik mod det sædvanlige, og "
-        "hvad der afventer. Gå op i tallene med tab, og tryk enter: så åbner listen bag "
-        "tallet. Nederst står alt, hvad der "
-        "venter på et menneske, det ældste først, med hvem der skal ringes til og hvad der skal siges."
+        "Øverst står, om alt går, som det skal: hver forbindelse med tegn og ord, hvad der afventer, og dagens trafik "
+        "mod det sædvanlige, hvor genfremsendelser tæller med. Gå op i tallene med tab, og tryk enter: så åbner listen "
+        "bag tallet. Nederst står alt, hvad der venter på et menneske, det ældste først, med hvem der skal ringes til "
+        "og hvad der skal siges."
     )
     HAS = ("aabn", "sag.tag", "behandlet", "overskredne", "kopier")
 
     def __init__(self) -> None:
         super().__init__()
-        self._curves: tuple[Curve, ...] = ()
-        self._curves_at = float("-inf")
+        self._usual: Usual | None = None
+        self._counted: tuple[datetime | None, int, int] = (
+            None,
+            0,
+            0,
+        )  # the day, its adviser, the newest of them
         self._data: OverviewData | None = None
 
     def content(self) -> Iterable[Widget]:
@@ -91,15 +95,24 @@ class Overview(Page[OverviewData]):
     # --- data ---------------------------------------------------------------------------------------------------------
 
     def fetch(self, visit: "Visit", desk: "Desk") -> OverviewData:
-        from engine.desk.curve import curves
-        from engine.desk.todo import TodoKind, todo
+        from engine.desk.curve import curves, learn_usual
+        from engine.desk.stream import count_since
+        from engine.desk.todo import todo
 
         now = desk.clock.now()
-        mono = self.console_app.mono()
-        if visit.only is None and mono - self._curves_at >= _CURVES_EVERY_S:
-            self._curves, self._curves_at = curves(visit.conn, now), mono
-        found = todo(visit.conn, desk.settings, now, only=visit.only)
-        return OverviewData(now, found, self._curves, found.counts.get(TodoKind.QUARANTINE, 0))
+        found: tuple[Curve, ...] = ()
+        if visit.only is None:
+            if self._usual is None or not self._usual.holds(now):
+                self._usual = learn_usual(visit.conn, now)
+            found = curves(visit.conn, now, self._usual)
+            day, count, newest = self._counted
+            midnight = local(now).replace(hour=0, minute=0, second=0, microsecond=0)
+            if day != midnight:
+                count = newest = 0
+            more, newest = count_since(visit.conn, midnight, newest)
+            self._counted = (midnight, count + more, newest)
+        waiting = todo(visit.conn, desk.settings, now, only=visit.only)
+        return OverviewData(waiting, found, self._counted[1])
 
     def show(self, data: OverviewData) -> None:
         self._data = data
@@ -131,6 +144,7 @@ class Overview(Page[OverviewData]):
         lines = [*_channels(self, glance), BLANK, *numbers]
         if with_curve and data.curves:
             lines += [BLANK, *_small_chart(data.curves[0])]
+            lines += _regions(data.curves[1:]) if self.size.height >= _VERY_TALL else []
         return lines
 
     # --- doing --------------------------------------------------------------------------------------------------------
@@ -270,7 +284,6 @@ def _channels(page: Overview, glance: "Glance") -> list[Line]:
 def _numbers(glance: "Glance", data: OverviewData) -> list[Line]:
     """Each opens the list it counts."""
     free = glance.cases - glance.taken
-    today = data.curves[0].so_far if data.curves else None
     return [
         _number("Overskredne kvitteringer", glance.overdue, "kvitteringer overskredne", bad="alarm"),
         _number(
@@ -287,7 +300,7 @@ def _numbers(glance: "Glance", data: OverviewData) -> list[Line]:
             bad="warn",
         ),
         _number("Afventer fordeling", glance.waiting_publications, "adviser status:modtaget", bad="warn"),
-        *([_number("Adviser i dag", today, "adviser i-dag")] if today is not None else []),
+        *([_number("Adviser i dag", data.today, "adviser i-dag")] if data.curves else []),
         *(
             [_number("Åbne hændelser", len(glance.incidents), "haendelser", bad="alarm")]
             if glance.channels
@@ -330,7 +343,12 @@ def _chart(curves: "Sequence[Curve]") -> list[Line]:
             cells.append((_block(usual, most, level), "dim"))
         lines.append(Line(tuple(cells)))
     lines.append(line(("00          06          12          18      ", "dim")))
-    for curve in curves[1:]:
+    return lines + _regions(curves[1:])
+
+
+def _regions(curves: "Sequence[Curve]") -> list[Line]:
+    lines = []
+    for curve in curves:
         usually = "" if curve.usual_so_far is None else f"{number(round(curve.usual_so_far)):>6}"
         tone = "" if _is_usual(curve) else "warn"
         lines.append(
@@ -347,7 +365,7 @@ def _chart(curves: "Sequence[Curve]") -> list[Line]:
 def _told_so_far(total: "Curve") -> Line:
     usual = "" if total.usual_so_far is None else f"  █ plejer {number(round(total.usual_so_far))}"
     return line(
-        ("Adviser  ", "strong"),
+        ("Trafik  ", "strong"),
         (f"█ i dag {number(total.so_far)}", "accent"),
         (usual, "dim"),
         ("  til nu", "dim"),

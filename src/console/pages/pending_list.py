@@ -159,13 +159,11 @@ class PendingList(ListPage[PendingData, Row]):
             return
         rows = self._rows(self._data)
         if self._only_overdue:
-            now = self.console_app.clock.now()
-            rows = [row for row in rows if row.is_case or (row.due_at is not None and row.due_at < now)]
+            rows = [row for row in rows if row.is_case or row.overdue]
         self.total = len(rows)
         self.table.show_list(narrowed(rows, self.terms, self._texts), lambda row: row.key)
 
     def _rows(self, data: PendingData) -> list[Row]:
-        now = self.console_app.clock.now()
         cases = {(case.kommune, case.receiver_uuid): case for case in data.cases}
         if self._shape is Shape.CASES:
             return [_of_case(case) for case in data.cases]
@@ -177,9 +175,9 @@ class PendingList(ListPage[PendingData, Row]):
                 each.primary,
                 each.due_at,
                 1,
-                int(each.due_at is not None and each.due_at < now),
+                int(each.overdue),
                 each.advis_id,
-                cases.get((each.kommune, each.receiver_uuid)) if each.due_at and each.due_at < now else None,
+                cases.get((each.kommune, each.receiver_uuid)) if each.overdue else None,
                 each.message_id,
                 each.besked_id,
                 monitored=each.monitored,
@@ -190,13 +188,12 @@ class PendingList(ListPage[PendingData, Row]):
 
     def _texts(self, row: Row) -> Mapping[str, str]:
         now = self.console_app.clock.now()
-        late = row.due_at is not None and row.due_at < now
-        soon = row.due_at is not None and not late and row.due_at - now < SOON
+        soon = row.due_at is not None and not row.overdue and row.due_at - now < SOON
         return {
             "kommune": f"{row.kommune} {row.kommune_name}",
             "system": row.receiver,
             "primær": yes_no(row.primary),
-            "status": "overskredet" if late else "snart" if soon else "afventer",
+            "status": "overskredet" if row.overdue else "snart" if soon else "afventer",
             "taget": (row.case.taken_by or "nej") if row.case else "nej",
             "id": f"{row.message_id} {row.besked_id} {row.advis_id}",
         }

@@ -193,7 +193,7 @@ def show_advis(conn: Connection, ref: str, *, only: Collection[str] | None = Non
     """
     advis = tables.advis
     ref = ref.strip()
-    theirs = _adviser().where(true() if only is None else _unindexed(advis.c.kommune_code).in_(only))
+    theirs = _adviser().where(true() if only is None else unindexed(advis.c.kommune_code).in_(only))
     if ref.isascii() and ref.isdigit() and len(ref) <= 18:
         found = _views(conn, theirs.where(advis.c.id == int(ref)))
         if found:
@@ -309,7 +309,7 @@ def _adviser() -> Select[Any]:
 _NOT_SHOWN = {"cpr_hash", "sealed_person", "payload_id", "verdict_payload_id"}
 
 
-def _unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
+def unindexed(column: ColumnElement[T]) -> ColumnElement[T]:
     """The same value, written so that no database looks it up in an index."""
     return func.coalesce(column, column)
 
@@ -318,7 +318,7 @@ def _wide(column: ColumnElement[T], wanted: AdvisFilter) -> ColumnElement[T]:
     """A column that many adviser share values of. Its index shall not be taken where the filter has a better one:
     SQLite takes a kommune for ten adviser, and would read all of them to find one person's.
     """
-    return _unindexed(column) if wanted.is_narrow else column
+    return unindexed(column) if wanted.is_narrow else column
 
 
 def kommuner_condition(wanted: AdvisFilter) -> ColumnElement[bool]:

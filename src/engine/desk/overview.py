@@ -43,7 +43,7 @@ class PendingLine:
     received_at: datetime
     due_at: datetime | None
     seconds_left: int | None  # negative when overdue
-    overdue: bool
+    overdue: bool  # its time has passed, or it was found missing already
     monitored: bool  # False: published, but the receiver is not monitored yet
 
 
@@ -265,6 +265,7 @@ def _pending(only: Collection[str] | None) -> Select[Any]:
             advis.c.received_at,
             expected.c.due_at,
             expected.c.clock_from,
+            expected.c.case_id,
         )
         .select_from(expected)
         .join(advis, advis.c.id == expected.c.advis_id)
@@ -289,7 +290,7 @@ def _pending_line(row: Any, now: datetime) -> PendingLine:
         row.received_at,
         row.due_at,
         left,
-        left is not None and left < 0,
+        row.case_id is not None or (left is not None and left < 0),
         row.due_at is not None or row.clock_from is None,
     )
 

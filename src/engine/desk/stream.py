@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
-from engine.desk.look_up import AdvisFilter, AdvisState, advis_conditions
+from engine.desk.look_up import AdvisFilter, AdvisState, advis_conditions, unindexed
 from engine.domain.acknowledgement import PendingState
 from engine.store import tables
 
@@ -77,6 +77,20 @@ def numbers(
     if below is not None:
         query = query.where(advis.c.id < below)
     return list(conn.execute(query.order_by(advis.c.id.desc()).limit(limit)).scalars())
+
+
+def count_since(conn: Connection, since: datetime, above: int = 0) -> tuple[int, int]:
+    """How many adviser came since then, and the number of the newest. `above` a number: only those after it, so that
+    whoever has counted once need not count all of them again.
+    """
+    advis = tables.advis
+    query = select(func.count(), func.coalesce(func.max(advis.c.id), above))
+    if above:
+        query = query.where(advis.c.id > above, unindexed(advis.c.received_at) >= since)
+    else:
+        query = query.where(advis.c.received_at >= since)
+    count, newest = conn.execute(query).one()
+    return count, newest
 
 
 def lines(conn: Connection, ids: Sequence[int]) -> dict[int, AdvisLine]:

@@ -6,6 +6,7 @@ does: also when whoever started it is gone without a word.
 
 import argparse
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -165,7 +166,10 @@ def main(argv: Sequence[str]) -> int:
     stop = threading.Event()
 
     def until_alone() -> None:
-        sys.stdin.buffer.read()
+        while os.read(
+            sys.stdin.fileno(), 4096
+        ):  # past its buffer, whose lock Python would wait for at its end
+            pass
         stop.set()
 
     threading.Thread(target=until_alone, name="parent", daemon=True).start()
