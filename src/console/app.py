@@ -118,9 +118,15 @@ class ConsoleApp(App[int]):
         top = self.screen_stack[-1] if self.screen_stack else None
         return top if isinstance(top, Page) else None
 
-    def _tick(self) -> None:
+    @property
+    def _whole_page(self) -> Page[Any] | None:
+        """The page on top where it can be drawn: all of it is there, and none of it is being taken down."""
         page = self.page
-        if page is not None and page.is_mounted:
+        return page if page is not None and page.is_mounted and self.is_running else None
+
+    def _tick(self) -> None:
+        page = self._whole_page
+        if page is not None:
             page.query_one("StatusBar").refresh()
             page.tick()
 
@@ -181,7 +187,7 @@ class ConsoleApp(App[int]):
         first = state.glance is None
         state.caller, state.glance = look.caller, look.glance
         with self.batch_update():
-            if page is self.page and page.is_mounted:
+            if page is self._whole_page:
                 page.tell_away(None)
                 page.show(look.page)
                 page.query_one("Banner").set_class(state.incident is not None, "-shown")
@@ -190,8 +196,8 @@ class ConsoleApp(App[int]):
 
     def _lost(self, why: str) -> None:
         self.state.away = why
-        page = self.page
-        if page is not None and page.is_mounted:
+        page = self._whole_page
+        if page is not None:
             page.refresh_bars()
             if self.state.glance is None:
                 page.tell_away(printable_lines(for_screen(why)))

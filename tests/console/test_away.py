@@ -10,7 +10,9 @@ import pytest
 from screenshots.person import Person, at_work, opened
 from screenshots.scenes import Scene
 
+from console.app import ConsoleApp
 from console.pages.pending_list import PendingList
+from console.widgets.chrome import KeyBar, StatusBar
 from engine.home import Home
 
 
@@ -128,3 +130,23 @@ async def test_the_age_of_what_is_seen_grows_while_nothing_comes(scene_home: Cal
             person.app._tick()
             await person.pilot.pause(0.05)
             person.sees("▲ Ingen data", "data 1 min 15 s")
+
+
+async def test_a_second_that_passes_while_it_closes_is_no_failure(
+    scene_home: Callable[[Scene], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bars go one by one, and the clock ticks between them."""
+    ticks: list[int] = []
+
+    def tick(bar: KeyBar) -> None:
+        assert isinstance(bar.app, ConsoleApp)
+        bar.app._tick()
+        bar.app._lost("Databasen er væk")
+        ticks.append(len(bar.app.page.query("StatusBar")) if bar.app.page else 0)
+
+    for bar in (StatusBar, KeyBar):
+        monkeypatch.setattr(bar, "on_unmount", tick, raising=False)
+    with at_work():
+        async with opened(scene_home(Scene.EMPTY), scene=Scene.EMPTY) as person:
+            person.sees("Overblik")
+    assert 0 in ticks  # one of them found a page without its top line
