@@ -1,5 +1,6 @@
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,39 @@ from engine.clock import SystemClock
 from engine.desk.access import caller_identity
 from engine.home import Home
 from tests import nothing_personal
+from tests.servers.postgresql import PostgresServer, postgres_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
     nothing_personal.watch_everything()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--everything-on-both",
+        action="store_true",
+        help="on PostgreSQL also what asks and shows alone (commands, settings, homes), and the long ones",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    everything = config.getoption("--everything-on-both")
+    items[:] = [item for item in items if not _is_on_server(item) or _belongs_on_server(item, everything)]
+
+
+def _is_on_server(item: pytest.Item) -> bool:
+    return hasattr(item, "callspec") and item.callspec.params.get("database_kind") == "postgresql"
+
+
+def _belongs_on_server(item: pytest.Item, everything: bool) -> bool:
+    if item.get_closest_marker("sqlite_only"):
+        return False
+    if everything:
+        return True
+    if item.get_closest_marker("long_on_server"):
+        return False
+    # The stations, the desk and the store are where all SQL is.
+    return item.path.parent.name in {"flow", "desk", "doctor", "store", "process", "backup"}
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +84,45 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What is true on one kind of database is true on the other: tests that use one run on both."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of a worker; each has a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home as `init` makes it, to copy: making one takes longer than most tests."""
     return Home.create(tmp_path_factory.mktemp("made") / "home", SystemClock(), caller_identity())
 
 
+@pytest.fixture(scope="session")
+def made_postgres_home(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same with its database on a server."""
+    path = tmp_path_factory.mktemp("made") / "home"
+    return Home.create(path, SystemClock(), caller_identity(), url=postgres.create())
+
+
 @pytest.fixture
-def new_home(made_home: Home, tmp_path: Path) -> Home:
+def new_home(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     """A fresh home, without any kommune connected."""
-    return Home(shutil.copytree(made_home.path, tmp_path / "home"))
+    if database_kind == "sqlite":
+        made: Home = request.getfixturevalue("made_home")
+        yield Home(shutil.copytree(made.path, tmp_path / "home"))
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    made = request.getfixturevalue("made_postgres_home")
+    home = Home(shutil.copytree(made.path, tmp_path / "home"))
+    template = made.database_url
+    url = server.create(template.rpartition("/")[2])
+    home.settings_file.write_text(home.settings_file.read_text().replace(template, url))
+    yield home
+    server.drop(url)

@@ -3,6 +3,7 @@
 The texts are searched as they come into being, in every test and every worker; what is found fails the whole run.
 """
 
+import contextlib
 import re
 import sqlite3
 from collections import Counter
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 
 from engine.domain.registration import LIKE_CPR
 from engine.simulation.made_up import _GIVEN, BRUNO
@@ -31,6 +34,7 @@ TEXTS = {
     "incident_update": ("text",),
     "alarm_case": ("taken_note",),
     "stall": ("detail",),
+    "certificate": ("file", "fault"),
     "pulse": ("error",),
     "handled": ("note",),
     "quarantine": ("name", "detail", "decision_reason"),
@@ -69,6 +73,16 @@ class Search:
                 if table in tables:
                     self._look_in_table(conn, str(path), table, columns)
 
+    def look_on_server(self, database: Database) -> None:
+        """All rows: what is seen twice is searched twice."""
+        with database.engine.connect() as conn:
+            tables = set(inspect(conn).get_table_names())
+            for table, columns in TEXTS.items():
+                if table in tables:
+                    for row in conn.exec_driver_sql(f"SELECT {', '.join(columns)} FROM {table}"):
+                        for text in filter(None, row):
+                            self.look(table, text)
+
     def _look_in_table(self, conn: Any, path: str, table: str, columns: tuple[str, ...]) -> None:
         known = {row[1] for row in conn.execute(f"PRAGMA table_info({table})")}
         shown = [column for column in columns if column in known]  # an older home lacks the newer ones
@@ -94,9 +108,11 @@ def _watch_databases() -> None:
     close = Database.close
 
     def searched(self: Database) -> None:
-        name = self.engine.url.database
-        if name:
-            SEARCH.look_in_database(Path(name))
+        if self.is_shared:
+            with contextlib.suppress(OperationalError):  # a test may have stopped the server
+                SEARCH.look_on_server(self)
+        elif self.engine.url.database:
+            SEARCH.look_in_database(Path(self.engine.url.database))
         close(self)
 
     Database.close = searched  # type: ignore[method-assign]

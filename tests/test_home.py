@@ -19,11 +19,10 @@ from engine.home import (
     find_home,
     is_engine_running,
     payload_key,
-    upgrade_home,
 )
 from engine.settings import Settings
-from engine.store import database
 from engine.store.revisions import newest_revision
+from engine.upkeep import upgrade_home
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -56,7 +55,7 @@ def test_create_makes_all_that_a_home_has(tmp_path: Path) -> None:
     assert query(home, "SELECT identity, role, granted_at FROM role_grant") == [
         ("mette", "administrator", microseconds)
     ]
-    sequences = {"advis", "audit", "payload", "envelope_in", "envelope_out", "kvittering"}
+    sequences = {"advis", "audit", "payload", "envelope_in", "envelope_out", "kvittering", "publication"}
     assert query(home, "SELECT name, next_id FROM id_sequence ORDER BY name") == [
         (name, 1) for name in sorted(sequences)
     ]
@@ -97,7 +96,7 @@ def test_create_refuses_a_file(tmp_path: Path) -> None:
         Home.create(tmp_path / "file", SystemClock(), "x")
 
 
-@pytest.mark.parametrize("step", ["_make_database", "_write_new"])
+@pytest.mark.parametrize("step", ["_make_database", "write_new"])
 def test_a_half_finished_home_is_told_from_a_whole_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -106,7 +105,7 @@ def test_a_half_finished_home_is_told_from_a_whole_one(
     real = getattr(engine.home, step)
 
     def crash(*args: object) -> None:
-        if step == "_write_new" and Path(str(args[0])).suffix == ".key":
+        if step == "write_new" and Path(str(args[0])).suffix == ".key":
             real(*args)
         else:
             raise KeyboardInterrupt
@@ -121,6 +120,7 @@ def test_a_half_finished_home_is_told_from_a_whole_one(
         Home.create(tmp_path / "home", SystemClock(), "x")
 
 
+@pytest.mark.sqlite_only
 def test_open_says_what_is_missing(new_home: Home, tmp_path: Path) -> None:
     with pytest.raises(HomeError, match=r"findes ikke.*sundhedsagent init"):
         Home.open(tmp_path / "nowhere")
@@ -139,9 +139,10 @@ def test_open_says_what_is_missing(new_home: Home, tmp_path: Path) -> None:
         Home.open(new_home.path)
 
 
+@pytest.mark.sqlite_only
 def test_open_refuses_another_version_of_the_database(new_home: Home) -> None:
     execute(new_home, "UPDATE alembic_version SET version_num = '0000'")
-    with pytest.raises(HomeError, match=r"er ældre.*sundhedsagent upgrade"):
+    with pytest.raises(HomeError, match=r"er ældre.*sundhedsagent db upgrade"):
         Home.open(new_home.path)
     execute(new_home, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(HomeError, match=r"er nyere.*9999"):
@@ -151,9 +152,10 @@ def test_open_refuses_another_version_of_the_database(new_home: Home) -> None:
         Home.open(new_home.path)
 
 
+@pytest.mark.sqlite_only
 def test_upgrade_brings_an_older_database_up_to_date(new_home: Home) -> None:
     new_home.database_file.unlink()
-    database.Database.sqlite(new_home.database_file).close()
+    new_home.open_database().close()
     sqlite3.connect(new_home.database_file).close()
     assert upgrade_home(new_home.path) == ("0000", newest_revision())
     assert upgrade_home(new_home.path) == (newest_revision(), newest_revision())

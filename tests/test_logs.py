@@ -1,5 +1,7 @@
-"""A log that cannot be written stops nothing."""
+"""A log that cannot be written stops nothing, and what libraries log quotes nothing."""
 
+import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +9,18 @@ from pathlib import Path
 import pytest
 import structlog
 
-from engine.logs import configure_logs
+from engine.logs import configure_logs, silence_logs
 from engine.settings import LogSettings
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
+    root, aiormq = logging.getLogger(), logging.getLogger("aiormq")
+    handlers, level = list(root.handlers), aiormq.level
     yield
     structlog.reset_defaults()
+    root.handlers[:] = handlers
+    aiormq.setLevel(level)
 
 
 def test_a_closed_or_full_standard_error_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -34,3 +40,32 @@ def test_a_closed_or_full_standard_error_is_no_fault(monkeypatch: pytest.MonkeyP
     assert "number=7" in (tmp_path / "good").read_text()
     with pytest.raises(OSError, match="No space"):
         full.close()
+
+
+def test_what_a_library_logs_is_told_without_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(LogSettings(format="json"))
+    configure_logs(LogSettings(format="json"))  # once more is no second line
+    library = logging.getLogger("some.library")
+    try:
+        int("Bruno Test Elmer")
+    except ValueError:
+        library.exception("Exception in ASGI application, Bruno Test Elmer")
+    library.warning("Bruno Test Elmer")
+    library.info("nothing")
+    logging.getLogger("aiormq.connection").error("told by the link itself")
+    error = capsys.readouterr().err
+    assert "Bruno" not in error
+    first, second = map(json.loads, error.splitlines())
+    assert (first["event"], first["library"], first["error"]) == (
+        "library-reported",
+        "some.library",
+        "ValueError",
+    )
+    assert first["where"].rpartition(":")[0] == __file__
+    assert (second["level"], second["library"]) == ("warning", "some.library")
+
+
+def test_a_screen_is_torn_by_no_library(capsys: pytest.CaptureFixture[str]) -> None:
+    silence_logs()
+    logging.getLogger("asyncio").error("Task exception was never retrieved")
+    assert capsys.readouterr().err == ""

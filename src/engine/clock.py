@@ -18,6 +18,10 @@ class Steady:
     boot: str
     elapsed: timedelta
 
+    def since(self, before: "Steady") -> timedelta:
+        """What has passed since an earlier reading: without end where it is of another boot."""
+        return self.elapsed - before.elapsed if before.boot == self.boot else timedelta.max
+
 
 class Clock(Protocol):
     def now(self) -> datetime:

@@ -7,6 +7,8 @@ SundhedsagentError
  │   └─ TooLarge               past the size limit
  ├─ SettingsError              a setting is missing or wrong; names the key
  ├─ HomeError                  the home folder is missing, incomplete, foreign or locked
+ ├─ BackupError                a backup cannot be made, or is not what it says it is
+ ├─ UnreachableError           the other side of a link cannot be reached, or refuses us
  ├─ PayloadError               a sealed payload cannot be opened with this key
  ├─ RuleError                  a rule of the handbook or of the registry refuses the change
  │   └─ OutdatedError          the state has changed since the caller looked at it
@@ -49,6 +51,14 @@ class HomeError(SundhedsagentError):
     """The home folder is missing, incomplete or cannot be written."""
 
 
+class BackupError(SundhedsagentError):
+    """A backup cannot be made, or cannot be used as one."""
+
+
+class UnreachableError(SundhedsagentError):
+    """The other side of a link cannot be reached now, or refuses us; its cause is the library's own error."""
+
+
 class PayloadError(SundhedsagentError):
     """A sealed payload cannot be opened: wrong key, or damaged."""
 
@@ -84,6 +94,7 @@ _OS_REASONS = {
     errno.ENOTDIR: "en del af stien er ikke en mappe",
     errno.EISDIR: "det er en mappe",
     errno.EEXIST: "den findes i forvejen",
+    errno.ENOTEMPTY: "den findes i forvejen og er ikke tom",
     errno.ENAMETOOLONG: "navnet er for langt",
     errno.EADDRINUSE: "den er i brug af et andet program",
     errno.EADDRNOTAVAIL: "maskinen har ikke den adresse",

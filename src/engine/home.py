@@ -12,10 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.clock import Clock
+from engine.database_url import database_url, without_password
 from engine.errors import HomeError, os_reason
 from engine.store.revisions import newest_revision, revision_of
+
+if TYPE_CHECKING:
+    from engine.store.database import Database
 
 HOME_VARIABLE = "SUNDHEDSAGENT_HOME"
 KEY_VARIABLE = "SUNDHEDSAGENT_PAYLOAD_KEY"
@@ -23,7 +28,7 @@ KEY_VARIABLE = "SUNDHEDSAGENT_PAYLOAD_KEY"
 _KEY_BYTES = 32
 _SEQUENCES = ("advis", "payload", "envelope_in", "envelope_out", "kvittering")
 _LOCK_TRIES, _LOCK_PAUSE_S = 5, 0.02
-_NO_MATTER = {"lost+found"}  # a fresh file system is as good as an empty folder
+NO_MATTER = {"lost+found"}  # a fresh file system is as good as an empty folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,26 +108,48 @@ class Home:
             self.mail_templates,
         )
 
+    @property
+    def database_url(self) -> str:
+        """PostgreSQL's address; empty where the database is the home's own file."""
+        return database_url(self.settings_file)
+
+    @property
+    def database_name(self) -> str:
+        """The database as people may read it."""
+        return without_password(self.database_url) or str(self.database_file)
+
+    def open_database(self, *, cache_kib: int | None = None) -> "Database":
+        """The home's database; `cache_kib` is what each connection to an SQLite file may hold in memory."""
+        return _database(self.database_url, self.database_file, cache_kib)
+
     @classmethod
-    def create(cls, path: Path, clock: Clock, caller: str) -> "Home":
+    def create(
+        cls, path: Path, clock: Clock, caller: str, *, url: str = "", key: bytes | None = None
+    ) -> "Home":
         """Make a new home in an empty or missing folder, with `caller` as its administrator.
+
+        With a `url` its database is on a PostgreSQL server. One that has tables already is shared with other homes:
+        it keeps its administrators, and the `key` that seals its payloads must be given. HomeError where it is
+        another one, or where the folder or the database cannot be used.
 
         The settings file is written last: a home without one is half-finished, and `open` says so.
         """
         home = cls(path.absolute())
-        home._refuse_used_folder()
+        home.refuse_used_folder()
+        is_shared = bool(url) and _is_in_use(url, key)
         try:
             home.path.mkdir(parents=True, exist_ok=True)
             home.path.chmod(0o700)
             # First: whatever stops this half-way, the key file says that a home was begun.
-            _write_new(home.key_file, base64.b64encode(os.urandom(_KEY_BYTES)) + b"\n")
+            write_new(home.key_file, base64.b64encode(key or os.urandom(_KEY_BYTES)) + b"\n")
             for folder in home.folders:
                 folder.mkdir(parents=True, exist_ok=True)
-            _make_database(home, clock, caller)
+            if not is_shared:
+                _make_database(home, url, clock, caller)
             from engine.settings import new_file  # noqa: PLC0415 - pydantic is slow to import
 
             unfinished = home.path / f".{home.settings_file.name}.tmp"
-            _write_new(unfinished, new_file().encode())
+            write_new(unfinished, new_file({"database.url": url} if url else {}).encode())
             unfinished.rename(home.settings_file)
         except OSError as error:
             reason = os_reason(error)
@@ -132,18 +159,33 @@ class Home:
     @classmethod
     def open(cls, path: Path) -> "Home":
         """The home in a folder; HomeError where it is none, unfinished or of another version."""
-        home = cls(path.absolute())
-        home._refuse_incomplete()
+        home = cls.at(path)
         found, newest = home.revision(), newest_revision()
         versions = f"revision {found}; denne version af Sundhedsagenten bruger {newest}"
         if found < newest:
-            raise HomeError(f"Databasen i {home.path} er ældre ({versions}). Kør: sundhedsagent upgrade")
+            raise HomeError(
+                f"Databasen {home.database_name} er ældre ({versions}). Kør: sundhedsagent db upgrade"
+            )
         if found > newest:
-            raise HomeError(f"Databasen i {home.path} er nyere ({versions}). Installer en nyere udgave.")
+            raise HomeError(
+                f"Databasen {home.database_name} er nyere ({versions}). Installer en nyere udgave."
+            )
+        return home
+
+    @classmethod
+    def at(cls, path: Path) -> "Home":
+        """The home in a folder, of whatever version; HomeError where it is none or unfinished."""
+        home = cls(path.absolute())
+        home._refuse_incomplete()
         return home
 
     def revision(self) -> str:
         """The revision of the home's tables; "0000" where there are none."""
+        url = self.database_url
+        if url:
+            from engine.store.postgresql import revision_on  # noqa: PLC0415
+
+            return revision_on(url) or "0000"
         try:
             return revision_of(self.database_file) or "0000"
         except sqlite3.Error as error:
@@ -156,18 +198,20 @@ class Home:
             )
         if not self.settings_file.is_file():
             raise HomeError(self._why_no_home())
-        # An older home has no folders for mail yet: `upgrade` makes them.
+        # An older home has no folders for mail yet: `db upgrade` makes them.
         needed = [folder for folder in self.folders if folder not in {self.mail, self.mail_templates}]
-        missing = [path for path in (self.database_file, *needed) if not path.exists()]
+        own = () if self.database_url else (self.database_file,)
+        missing = [path for path in (*own, *needed) if not path.exists()]
         if missing:
             names = ", ".join(str(path.relative_to(self.path)) for path in missing)
             raise HomeError(
                 f"Hjemmemappen {self.path} er ufuldstændig. Genskab fra en sikkerhedskopi: {names}"
             )
 
-    def _refuse_used_folder(self) -> None:
+    def refuse_used_folder(self) -> None:
+        """HomeError where the folder is neither missing nor empty."""
         try:
-            found = sorted({entry.name for entry in self.path.iterdir()} - _NO_MATTER)
+            found = sorted({entry.name for entry in self.path.iterdir()} - NO_MATTER)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -210,47 +254,45 @@ def home_path(option: Path | None, environ: Mapping[str, str] = os.environ) -> P
     )
 
 
-def upgrade_home(path: Path) -> tuple[str, str]:
-    """Bring the tables to this package's revision while no engine runs; the revisions before and after."""
-    home = Home(path.absolute())
-    home._refuse_incomplete()  # noqa: SLF001 - the checks of `open`, but for the one that this is to mend
-    before = home.revision()
-    with engine_lock(home):
-        from engine.store.database import Database  # noqa: PLC0415
-
-        for folder in home.folders:
-            folder.mkdir(exist_ok=True)
-        db = Database.sqlite(home.database_file)
-        try:
-            db.upgrade()
-        finally:
-            db.close()
-    return before, home.revision()
-
-
 def payload_key(home: Home) -> bytes:
     """The 32 bytes that seal payloads: from the environment, else from the home's key file."""
+    return _key_from_environment() or _key_in(home.key_file)
+
+
+def given_key(file: Path | None) -> bytes | None:
+    """The key of a database that is in use already: from a file, else from the environment, else None."""
+    return _key_from_environment() if file is None else _key_in(file)
+
+
+def _key_from_environment() -> bytes | None:
     if KEY_VARIABLE in os.environ:
         return _decode_key(os.environ[KEY_VARIABLE], f"Miljøvariablen {KEY_VARIABLE}")
+    return None
+
+
+def _key_in(file: Path) -> bytes:
     try:
-        with home.key_file.open(encoding="ascii", errors="replace") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            text = file.read(1_000)
+        with file.open(encoding="ascii", errors="replace") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            text = opened.read(1_000)
     except FileNotFoundError as error:
         raise HomeError(
-            f"Nøglefilen {home.key_file} mangler. Genskab den fra en sikkerhedskopi, eller sæt "
+            f"Nøglefilen {file} mangler. Genskab den fra en sikkerhedskopi, eller sæt "
             f"{KEY_VARIABLE}; uden nøglen kan gemte meddelelser ikke læses."
         ) from error
     except OSError as error:
-        raise HomeError(f"Nøglefilen {home.key_file} kan ikke læses: {os_reason(error)}") from error
+        raise HomeError(f"Nøglefilen {file} kan ikke læses: {os_reason(error)}") from error
     if mode & 0o077:
-        raise HomeError(f"Nøglefilen {home.key_file} kan læses af andre. Kør: chmod 600 {home.key_file}")
-    return _decode_key(text, f"Nøglefilen {home.key_file}")
+        raise HomeError(f"Nøglefilen {file} kan læses af andre. Kør: chmod 600 {file}")
+    return _decode_key(text, f"Nøglefilen {file}")
 
 
 @contextmanager
 def engine_lock(home: Home) -> Iterator[None]:
-    """Hold the home for one engine; HomeError where another one has it. A lock dies with its process."""
+    """Hold the home for one engine; HomeError where another one has it. A lock dies with its process.
+
+    Engines that share a database have a home each.
+    """
     descriptor = _open_lock(home)
     try:
         if not _take_lock(descriptor):
@@ -265,7 +307,7 @@ def engine_lock(home: Home) -> Iterator[None]:
 
 
 def is_engine_running(home: Home) -> bool:
-    """Whether some engine holds the home now."""
+    """Whether some engine holds the home now. (One on another machine may work on the same database all the same.)"""
     if not home.lock_file.exists():
         return False
     descriptor = _open_lock(home)
@@ -309,7 +351,7 @@ def _decode_key(text: str, where: str) -> bytes:
     return key
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
     """Write a file that must not exist yet, for its owner alone, and on the disk when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -318,13 +360,54 @@ def _write_new(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
-def _make_database(home: Home, clock: Clock, caller: str) -> None:
+def _database(url: str, file: Path, cache_kib: int | None = None) -> "Database":
     # Imported where they are needed: a home alone is quick to look at.
-    from engine.store import tables  # noqa: PLC0415
-    from engine.store.database import Database  # noqa: PLC0415
+    if url:
+        from engine.store.postgresql import PostgresDatabase  # noqa: PLC0415
 
-    home.database_file.touch(mode=0o600)  # SQLite gives its side files the same mode
-    db = Database.sqlite(home.database_file)
+        return PostgresDatabase(url)
+    from engine.store.sqlite import CACHE_KIB, SqliteDatabase  # noqa: PLC0415
+
+    return SqliteDatabase(file, cache_kib=cache_kib or CACHE_KIB)
+
+
+def _is_in_use(url: str, key: bytes | None) -> bool:
+    """Whether the database has tables of ours; HomeError where the key, or this version, does not go with it."""
+    from engine.store.postgresql import revision_on  # noqa: PLC0415
+
+    found, newest, name = revision_on(url), newest_revision(), without_password(url)
+    if found is None:
+        return False
+    if found != newest:
+        raise HomeError(
+            f"Databasen {name} har revision {found}; denne version bruger {newest}. "
+            "Brug samme version overalt, og opgrader fra et hjem, der er der: sundhedsagent db upgrade"
+        )
+    if key is None:
+        raise HomeError(
+            f"Databasen {name} er i brug. Giv dens nøgle med --key FIL (payload.key fra et andet hjem) "
+            f"eller i {KEY_VARIABLE}."
+        )
+    from engine.store.payloads import PayloadBox  # noqa: PLC0415
+    from engine.store.sealing import refuse_other_key  # noqa: PLC0415
+
+    db = _database(url, Path())
+    try:
+        with db.reading() as conn:
+            refuse_other_key(conn, PayloadBox(key))
+    finally:
+        db.close()
+    return True
+
+
+def _make_database(home: Home, url: str, clock: Clock, caller: str) -> None:
+    from engine.store import tables  # noqa: PLC0415
+    from engine.store.payloads import PayloadBox  # noqa: PLC0415
+    from engine.store.sealing import note_key  # noqa: PLC0415
+
+    if not url:
+        home.database_file.touch(mode=0o600)  # SQLite gives its side files the same mode
+    db = _database(url, home.database_file)
     try:
         db.upgrade()
         now = clock.now()
@@ -333,6 +416,7 @@ def _make_database(home: Home, clock: Clock, caller: str) -> None:
             tx.insert(tables.kommune, kommune_rows())
             tx.insert(tables.role_grant, [grant])
             tx.insert(tables.id_sequence, [{"name": name, "next_id": 1} for name in _SEQUENCES])
+            note_key(tx, PayloadBox(payload_key(home)), now)
     finally:
         db.close()
 

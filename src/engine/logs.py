@@ -7,7 +7,10 @@ from typing import TextIO, cast
 
 import structlog
 
+from engine.flow.trouble import told
 from engine.settings import LogSettings
+
+log = structlog.get_logger(__name__)
 
 
 class _StandardError:
@@ -25,9 +28,21 @@ class _StandardError:
             sys.stderr.flush()
 
 
+class _Libraries(logging.Handler):
+    """What libraries log becomes a line of ours: which one, the kind of error and its place, and never their text,
+    which could quote a message.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        fields = {"where": f"{record.pathname}:{record.lineno}"} | (told(error) if error is not None else {})
+        log.log(record.levelno, "library-reported", library=record.name, **fields)
+
+
 def silence_logs() -> None:
     """For a process whose terminal is a screen: a line of log would tear it, and the trace has the same facts."""
     structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+    _hear_libraries(logging.NullHandler())
 
 
 def _drop(_logger: object, _name: str, _event: object) -> structlog.typing.ProcessorReturnValue:
@@ -54,3 +69,13 @@ def configure_logs(settings: LogSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=False,
     )
+    _hear_libraries(_Libraries(logging.WARNING))
+    # A lost connection is told once, by the link itself.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
+def _hear_libraries(handler: logging.Handler) -> None:
+    root = logging.getLogger()
+    for earlier in [each for each in root.handlers if isinstance(each, _Libraries | logging.NullHandler)]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)

@@ -72,11 +72,12 @@ class OutgoingBesked:
 class SendResult:
     """None: taken over by the other side. Otherwise what went wrong, in Danish and without personal data.
 
-    `final`: the other side will never take it; trying again is of no use.
+    `final`: the other side will never take it; trying again is of no use. Not `tried`: there was no time for it.
     """
 
     error: str | None = None
     final: bool = False
+    tried: bool = True
     external_id: str | None = None  # what the other side calls it, where it says
 
 
@@ -128,4 +129,31 @@ class StatusUpdate:
 class StatusPage(Protocol):
     async def post(self, updates: Sequence[StatusUpdate]) -> Sequence[SendResult]:
         """One result per update, in order; `external_id` is the page's name of the incident."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateLook:
+    """One of our own certificates as its files are now. `use` is one of domain.expiry.USES.
+
+    `fault`: why it cannot be used, Danish; nothing else is known of it then.
+    """
+
+    use: str
+    file: str
+    fingerprint: str | None = None
+    expires_at: datetime | None = None
+    fault: str | None = None
+
+
+class Certificates(Protocol):
+    """Our own certificates, in files that may be replaced at any time."""
+
+    @property
+    def holder(self) -> str:
+        """Where these files lie, where several engines have files of their own; else empty."""
+        ...
+
+    def look(self) -> Sequence[CertificateLook]:
+        """Each as it is now. It reads files, and never raises."""
         ...

@@ -3,18 +3,31 @@
 import re
 from datetime import date, timedelta
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from engine.database_url import checked_url
 from engine.domain.ids import is_uuid
 from engine.domain.registration import checked_email
-from engine.errors import RuleError
+from engine.errors import RuleError, SettingsError
 
 MILLISECOND, SECOND, MINUTE = timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 _UNITS = {"ms": MILLISECOND, "s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,9})\s*(ms|s|min|h|d)")
+
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def is_private_way(url: str) -> bool:
+    """Whether nobody can read along: HTTPS, or HTTP within the machine."""
+    parts = urlsplit(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    )
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -103,8 +116,33 @@ def _time_of_day(value: object) -> str:
     return value.strip()
 
 
+def _fingerprints(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):  # from the environment
+        value = [part for part in value.split(",") if part.strip()]
+    parts = value if isinstance(value, list | tuple) else ["no list"]
+    found = tuple(str(part).replace(":", "").strip().lower() for part in parts)
+    if not all(re.fullmatch(r"[0-9a-f]{64}", part) for part in found):
+        raise ValueError("skal være en liste af SHA-256-fingeraftryk, hvert på 64 hexcifre")
+    return found
+
+
+def _cvr(value: object) -> str:
+    text = _line(value)
+    if text and not re.fullmatch(r"[0-9]{8}", text):
+        raise ValueError('skal være tom eller et CVR-nummer på 8 cifre, skrevet som "12345678"')
+    return text
+
+
+def _database_url(value: object) -> str:
+    try:
+        return checked_url(value)
+    except SettingsError as error:
+        raise ValueError(str(error)) from error
+
+
 _PRINTED = PlainSerializer(duration_text, return_type=str)
 Uuid = Annotated[str, BeforeValidator(_uuid)]
+UuidOrNone = Annotated[str, BeforeValidator(lambda value: "" if value == "" else _uuid(value))]
 ShortTime = Annotated[timedelta, _duration(10 * MILLISECOND, MINUTE), _PRINTED]
 LongTime = Annotated[timedelta, _duration(SECOND, 7 * DAY), _PRINTED]
 Batch = Annotated[int, _whole(1, 2_000)]
@@ -112,6 +150,9 @@ Bytes = Annotated[int, _whole(10_000, 100_000_000)]
 SenderFields = Annotated[tuple[SenderField, ...], BeforeValidator(_sender_fields)]
 Day = Annotated[str, BeforeValidator(_day)]
 Line = Annotated[str, BeforeValidator(_line)]
+Fingerprints = Annotated[tuple[str, ...], BeforeValidator(_fingerprints)]
+Cvr = Annotated[str, BeforeValidator(_cvr)]
+DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 Email = Annotated[str, BeforeValidator(_email)]
 TimeOfDay = Annotated[str, BeforeValidator(_time_of_day)]
 Percent = Annotated[int, _whole(1, 100)]

@@ -7,9 +7,7 @@ here once, with its default, its limits and the Danish comment that a new home's
 import difflib
 import json
 import os
-import re
 import textwrap
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,17 +24,22 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from engine.errors import SettingsError, os_reason
+from engine.database_url import read_toml, without_password
+from engine.errors import SettingsError
 from engine.home import HOME_VARIABLE, KEY_VARIABLE, Home
 from engine.setting_types import (
     HOUR,
+    LOOPBACK,
     MILLISECOND,
     MINUTE,
     SECOND,
     Batch,
     Bytes,
+    Cvr,
+    DatabaseUrl,
     Day,
     Email,
+    Fingerprints,
     Line,
     LongTime,
     Percent,
@@ -46,13 +49,15 @@ from engine.setting_types import (
     ShortTime,
     TimeOfDay,
     Uuid,
+    UuidOrNone,
     duration_text,
+    is_private_way,
 )
 
 PREFIX = "SUNDHEDSAGENT_"
 _NO_SETTINGS = {HOME_VARIABLE, KEY_VARIABLE}  # variables with the same prefix that other parts read
 _MASKED = "********"
-_SECRETS = {"mail.password", "incident.driftstatus_token"}
+_SECRETS = {"mail.password", "incident.driftstatus_token", "listen.token", "vans.token"}
 
 PLACEHOLDERS = {
     "beskedtype_sygehusophold": "00000000-0000-4000-8000-000000000001",
@@ -66,15 +71,76 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DatabaseSettings(_Section):
+    """Databasen."""
+
+    url: DatabaseUrl = Field(
+        default="",
+        description="Tom: en SQLite-fil her i hjemmemappen. Ellers PostgreSQL, som flere motorer kan deles om: "
+        '"postgresql://bruger@server:5432/sundhedsagent". Adgangskoden hører hjemme i miljøet (hele adressen i '
+        "SUNDHEDSAGENT_DATABASE__URL, eller PGPASSWORD) eller i ~/.pgpass.",
+    )
+
+
 class VansSettings(_Section):
     """VANS-nettet."""
 
+    receive_by: Literal["folder", "https"] = Field(
+        default="folder", description='"folder": vans/in/. "https": POST /vans (se afsnittet listen).'
+    )
+    send_by: Literal["folder", "https"] = Field(
+        default="folder", description='"folder": vans/out/. "https": POST til adressen nedenfor.'
+    )
+    url: Line = Field(default="", description="VANS-leverandørens adresse, hvortil konvolutter sendes.")
+    certificate: Line = Field(
+        default="", description="Fil (PEM) med det certifikat, vi sender med. Tom: intet."
+    )
+    key: Line = Field(default="", description="Fil (PEM) med dets nøgle. Tom: den står i samme fil.")
+    ca_file: Line = Field(
+        default="", description="Fil med dem, VANS-leverandøren må være udstedt af. Tom: maskinens egne."
+    )
+    token: Line = Field(
+        default="",
+        description="Bearer-token til VANS-leverandøren. Det hører hjemme i miljøet, ikke i denne fil.",
+    )
+    in_flight: Batch = Field(default=20, description="Så mange konvolutter er højst undervejs ad gangen.")
+    timeout: ShortTime = Field(default=30 * SECOND, description="Så længe ventes der på et svar.")
     max_envelope_bytes: Bytes = Field(
         default=10_000_000, description="En større konvolut læses ikke, men sættes i karantæne (byte)."
     )
     receipt_after: LongTime = Field(
         default=15 * MINUTE,
         description="Har VANS ikke bekræftet en konvolut inden da, er det en alarm, og den sendes igen.",
+    )
+
+
+class ListenSettings(_Section):
+    """Indgangen over HTTPS: POST /vans, og POST /beskedfordeler, hvor Beskedfordeleren selv afleverer."""
+
+    port: PortOrNone = Field(default=0, description="Porten. 0: der lyttes ikke.")
+    address: Line = Field(default="127.0.0.1", description="Adressen, der lyttes på.")
+    certificate: Line = Field(
+        default="", description="Fil (PEM) med serverens certifikat og kæden efter det. Tom: HTTP uden TLS."
+    )
+    key: Line = Field(default="", description="Fil (PEM) med dets nøgle. Tom: den står i samme fil.")
+    client_ca: Line = Field(
+        default="", description="Fil med dem, klienters certifikater skal være udstedt af. Tom: ingen kræves."
+    )
+    clients: Fingerprints = Field(
+        default=(),
+        description="SHA-256-fingeraftryk af de certifikater, der må sende. Tom liste: alle fra client_ca.",
+    )
+    token: Line = Field(
+        default="", description="Bearer-token, der må sende. Det hører hjemme i miljøet, ikke i denne fil."
+    )
+    per_second: Batch = Field(
+        default=200, description="Så mange kald modtages højst i sekundet; derefter 429."
+    )
+    most_waiting: Batch = Field(
+        default=1_000, description="Så mange kald må højst vente på at blive gemt; derefter 503."
+    )
+    timeout: ShortTime = Field(
+        default=30 * SECOND, description="Så længe venter et kald på at blive gemt; derefter 503."
     )
 
 
@@ -90,6 +156,61 @@ class PublishSettings(_Section):
         description="Er det heller ikke fordelt inden da, er det en alarm for sig. Forsøgene fortsætter.",
     )
     longest_pause: LongTime = Field(default=5 * MINUTE, description="Den længste pause mellem to forsøg.")
+
+
+class BeskedfordelerSettings(_Section):
+    """Den fælleskommunale Beskedfordeler: hvordan adviser sendes, og kvitteringer hentes."""
+
+    via: Literal["folder", "amqp"] = Field(
+        default="folder",
+        description='"folder": mapperne i beskedfordeler/. "amqp": KOMBITs Beskedfordeler, med token fra STS.',
+    )
+    server: Line = Field(
+        default="beskedfordeler.eksterntest-stoettesystemerne.dk",
+        description="Beskedfordelerens navn. Uden eksterntest- er det produktion.",
+    )
+    receive_by: Literal["pull", "push"] = Field(
+        default="pull",
+        description='"pull": kvitteringer hentes i dueslaget. "push": de afleveres på POST /beskedfordeler.',
+    )
+    port: Port = Field(default=5671, description="Og dens port til AMQP over TLS.")
+    vhost: Line = Field(default="BF", description="Virtuel vært på Beskedfordeleren.")
+    cvr: Cvr = Field(
+        default="", description="CVR-nummeret, som Sundhedsagentens egne forbindelser åbnes for (8 cifre)."
+    )
+    dueslag: UuidOrNone = Field(
+        default="", description="UUID for Sundhedsagentens eget dueslag, hvor kvitteringerne hentes."
+    )
+    entity_send: Line = Field(
+        default="http://entityid.kombit.dk/service/bfo_afsend/2", description="EntityID for BeskedAfsend."
+    )
+    entity_receive: Line = Field(
+        default="http://entityid.kombit.dk/service/bfo_modtag/2", description="EntityID for BeskedModtag."
+    )
+    reply_timeout: ShortTime = Field(
+        default=10 * SECOND, description="Så længe ventes der på StatusKode for en besked."
+    )
+    in_flight: Batch = Field(default=50, description="Så mange beskeder er højst undervejs ad gangen.")
+    prefetch: Batch = Field(
+        default=1,
+        description="Så mange hentede kvitteringer må være ubekræftede ad gangen. KOMBIT tillader 1.",
+    )
+    certificate: Line = Field(
+        default="",
+        description="Fil (PEM) med Sundhedsagentens OCES-certifikat, og eventuelt kæden efter det.",
+    )
+    key: Line = Field(default="", description="Fil (PEM) med dets nøgle. Tom: den står i samme fil.")
+    ca_file: Line = Field(
+        default="",
+        description="Fil med de certifikater, Beskedfordeleren og STS må være udstedt af. Tom: maskinens.",
+    )
+    sts: Line = Field(
+        default="https://n2adgangsstyring.eksterntest-stoettesystemerne.dk/runtime/api/rest/wstrust/v1/issue",
+        description="Adressen på STS, som udsteder tokens.",
+    )
+    renew_before: LongTime = Field(
+        default=5 * MINUTE, description="Så længe før et token udløber, hentes et nyt."
+    )
 
 
 class KvitteringSettings(_Section):
@@ -289,6 +410,10 @@ class EngineSettings(_Section):
     """Motoren."""
 
     batch: Batch = Field(default=200, description="Så mange meddelelser behandles højst i én transaktion.")
+    lease: LongTime = Field(
+        default=2 * MINUTE,
+        description="Så længe er det, en motor er ved at sende, dens alene. Dør den, overtager en anden det bagefter.",
+    )
     poll: ShortTime = Field(
         default=250 * MILLISECOND, description="Pausen mellem to kig efter nyt, når der intet er at lave."
     )
@@ -345,8 +470,11 @@ class Settings(BaseSettings):
         description="true: sender sygehuset et advis igen, efter at det primære system har svaret "
         "transient-error, fordeles det igen under samme BeskedId.",
     )
+    database: DatabaseSettings = DatabaseSettings()
     vans: VansSettings = VansSettings()
+    listen: ListenSettings = ListenSettings()
     publish: PublishSettings = PublishSettings()
+    beskedfordeler: BeskedfordelerSettings = BeskedfordelerSettings()
     kvittering: KvitteringSettings = KvitteringSettings()
     kuvert: KuvertSettings = KuvertSettings()
     switchover: SwitchoverSettings = SwitchoverSettings()
@@ -367,6 +495,57 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def send_within_s(self) -> float:
+        """So long a batch may be under way: what comes of it is recorded while it is still the engine's own."""
+        return 0.75 * self.engine.lease.total_seconds()
+
+    @property
+    def begin_within(self) -> timedelta:
+        """So long after its claim a batch, or a further slice of it, may be begun: it is over in time."""
+        return 0.2 * self.engine.lease
+
+    @property
+    def takes_vans(self) -> bool:
+        """Whether envelopes come by HTTPS."""
+        return self.vans.receive_by == "https"
+
+    @property
+    def takes_pushes(self) -> bool:
+        """Whether the Beskedfordeler delivers kvitteringer by HTTPS."""
+        return self.beskedfordeler.via == "amqp" and self.beskedfordeler.receive_by == "push"
+
+    @model_validator(mode="after")
+    def _amqp_is_whole(self) -> Self:
+        if self.beskedfordeler.via == "amqp":
+            missing = [
+                name for name in ("cvr", "dueslag", "certificate") if not getattr(self.beskedfordeler, name)
+            ]
+            if missing:
+                keys = ", ".join(f"beskedfordeler.{name}" for name in missing)
+                raise ValueError(f'beskedfordeler.via = "amqp" kræver også {keys}')
+        return self
+
+    @model_validator(mode="after")
+    def _https_is_whole(self) -> Self:
+        if (self.takes_vans or self.takes_pushes) and not self.listen.port:
+            raise ValueError("listen.port skal sættes, når noget modtages over HTTPS")
+        if self.vans.send_by == "https" and not is_private_way(self.vans.url):
+            raise ValueError('vans.send_by = "https" kræver vans.url, som "https://vans.example/modtag"')
+        if self.beskedfordeler.via == "amqp" and not is_private_way(self.beskedfordeler.sts):
+            raise ValueError("beskedfordeler.sts skal være en adresse, der begynder med https://")
+        known = self.listen.certificate and (self.listen.client_ca or self.listen.token)
+        if self.listen.port and not known and self.listen.address not in LOOPBACK:
+            raise ValueError(
+                "listen.address er åben for andre maskiner: sæt listen.certificate, og desuden listen.client_ca "
+                "eller listen.token"
+            )
+        if self.listen.client_ca and not self.listen.certificate:
+            raise ValueError("listen.client_ca kræver listen.certificate: uden TLS har ingen et certifikat")
+        if self.listen.clients and not (self.listen.certificate and self.listen.client_ca):
+            raise ValueError("listen.clients kræver listen.certificate og listen.client_ca")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -382,7 +561,7 @@ class Settings(BaseSettings):
     @classmethod
     def load(cls, home: Home) -> "Settings":
         """The settings of a home; SettingsError with everything that is wrong with them."""
-        content = _read(home)
+        content = read_toml(home.settings_file)
         faults = _unknown_in_file(home, content) + _unknown_variables()
         settings = None
         try:
@@ -396,7 +575,7 @@ class Settings(BaseSettings):
     @classmethod
     def in_force(cls, home: Home) -> list[InForce]:
         """Every key with its value and where that comes from; secrets are masked."""
-        settings, content = cls.load(home), _read(home)
+        settings, content = cls.load(home), read_toml(home.settings_file)
         lines = [
             InForce(key, _masked(key, _at(settings.model_dump(), key)), _origin(content, key))
             for key, _ in fields()
@@ -430,8 +609,9 @@ def variable(key: str) -> str:
     return PREFIX + key.replace(".", "__").upper()
 
 
-def new_file() -> str:
-    """The settings file of a new home: every key with its default and a comment."""
+def new_file(given: Mapping[str, object] | None = None) -> str:
+    """The settings file of a new home: every key with its default, or the `given` value, and a comment."""
+    given = given or {}
     lines = [
         "# Sundhedsagentens indstillinger.",
         f'# Hver nøgle kan også sættes i miljøet, som vinder: {variable("vans.receipt_after")}="30 min".',
@@ -445,11 +625,13 @@ def new_file() -> str:
             lines += ["", f"# {Settings.model_fields[section].annotation.__doc__}", f"[{section}]"]
         lines.append("")
         lines += textwrap.wrap(field.description or "", 100, initial_indent="# ", subsequent_indent="# ")
-        lines.append(f"{name} = {_toml_value(field.default)}")
+        lines.append(f"{name} = {_toml_value(given.get(key, field.default))}")
     return "\n".join(lines) + "\n"
 
 
 def _masked(key: str, value: object) -> str:
+    if key == "database.url":
+        return _toml_value(without_password(str(value)))
     return _MASKED if key in _SECRETS and value else _toml_value(value)
 
 
@@ -466,23 +648,6 @@ class _Environment(PydanticBaseSettingsSource):
                 section, _, name = key.rpartition(".")
                 (given.setdefault(section, {}) if section else given)[name] = os.environ[variable(key)]
         return given
-
-
-def _read(home: Home) -> dict[str, Any]:
-    try:
-        return tomllib.loads(home.settings_file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SettingsError(
-            f"{home.settings_file} findes ikke. Opret en hjemmemappe med: sundhedsagent init MAPPE"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        where = re.search(r"at line (\d+), column (\d+)", str(error))
-        place = f"linje {where[1]}, kolonne {where[2]}" if where else "filens slutning"
-        raise SettingsError(f"{home.settings_file} er ikke gyldig TOML: fejl ved {place}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{home.settings_file} er ikke gemt som UTF-8 (byte {error.start})") from error
-    except OSError as error:
-        raise SettingsError(f"{home.settings_file} kan ikke læses: {os_reason(error)}") from error
 
 
 def _known_keys() -> dict[str, FieldInfo]:

@@ -114,6 +114,7 @@ def a_refused_advis(tx: Tx, **changes: Any) -> int:
 
 def a_publication(tx: Tx, advis_id: int, **changes: Any) -> None:
     row = {"advis_id": advis_id, "round": 1, "ordered_at": NOON, "next_at": NOON}
+    row |= {"id": tx.next_id("publication")}
     tx.conn.execute(insert(tables.publication).values(row | changes))
 
 

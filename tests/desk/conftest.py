@@ -9,7 +9,7 @@ from engine.store.database import Database
 
 @pytest.fixture
 def db(new_home: Home) -> Iterator[Database]:
-    db = Database.sqlite(new_home.database_file)
+    db = new_home.open_database()
     yield db
     db.close()
 

@@ -4,7 +4,7 @@ import pwd
 import pytest
 from sqlalchemy import delete, insert
 
-from engine.desk.access import READERS, Role, caller_identity, caller_of, require
+from engine.desk.access import ONLY_READING, READERS, Role, caller_identity, caller_of, require
 from engine.desk.office import Office
 from engine.errors import AccessError
 from engine.home import Home
@@ -26,9 +26,33 @@ def grant(db: Database, identity: str, role: str, kommune: str = "") -> None:
 
 
 def test_the_caller_is_the_user_of_the_operating_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
     assert caller_identity() == pwd.getpwuid(os.getuid()).pw_name
     monkeypatch.setattr(os, "getuid", lambda: 4_000_123)
     assert caller_identity() == "uid:4000123"
+
+
+def test_who_works_by_sudo_as_the_owner_is_still_themselves(
+    new_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = caller_identity(new_home.path)
+    monkeypatch.setenv("SUDO_UID", "4000123")
+    assert caller_identity(new_home.path) == "uid:4000123"
+    assert caller_identity() == "uid:4000123"  # a home that is made so is theirs to administer
+    refused = pytest.raises(AccessError, match="uid:4000123 har ingen rolle")
+    with Office(new_home) as office, refused, office.reading():
+        pass
+    for nobody in ("0", "", "x", "-1", "²"):  # root is nobody in particular
+        monkeypatch.setenv("SUDO_UID", nobody)
+        assert caller_identity(new_home.path) == own
+
+
+def test_in_anothers_home_nobody_is_believed_to_be_whom_sudo_says(
+    new_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_123)
+    assert caller_identity(new_home.path) == "uid:4000123"
 
 
 @pytest.mark.parametrize("role", ["hotline", "auditor"])
@@ -88,3 +112,28 @@ def test_what_is_refused_is_not_written(new_home: Home, db: Database) -> None:
         act.conn.execute(delete(role_grant))
     with db.reading() as conn:
         assert caller_of(conn, "rita").roles == {Role.HOTLINE}
+
+
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.HOTLINE])
+def test_who_comes_to_read_changes_nothing_whatever_their_role(
+    new_home: Home, db: Database, role: Role
+) -> None:
+    grant(db, "rita", role)
+    with Office(new_home, "rita", only_reads=True) as office:
+        for door in (office.administering(), office.serving(), office.filling_in("0751")):
+            with pytest.raises(AccessError, match=ONLY_READING), door:
+                pass
+        with office.reading(), office.visiting() as visit:
+            assert visit.caller.why_no_change == ONLY_READING
+            assert visit.caller.reads_all
+            assert not visit.caller.may_fill_in("0751")
+            assert visit.caller.roles == {role}  # no role is won by it: a hotline still reads no audit log
+    with Office(new_home, "rita") as office, office.visiting() as visit:
+        assert visit.caller.why_no_change is None
+
+
+def test_who_comes_to_read_holds_up_nobody_who_writes(new_home: Home, db: Database) -> None:
+    grant(db, "rita", "hotline")
+    # Somebody has the one place to write: who may not write does not even ask for it.
+    with db.writing(), Office(new_home, "rita", only_reads=True) as office, pytest.raises(AccessError):
+        office.serving().__enter__()

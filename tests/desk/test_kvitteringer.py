@@ -77,6 +77,7 @@ def test_one_that_is_handled_waits_no_more(db: Database, receivers: list[int]) -
     assert (line.handled_at, line.handled_by, line.handled_note) == (NOON, "anna", "Set")
 
 
+@pytest.mark.sqlite_only
 def test_the_list_is_found_by_its_index(db: Database) -> None:
     statements: list[str] = []
     with db.reading() as conn:

@@ -266,6 +266,7 @@ def plan(conn: Connection, wanted: AdvisFilter | str) -> str:
     return "\n".join(steps)
 
 
+@pytest.mark.sqlite_only
 def test_lists_and_ids_use_indexes(db: Database) -> None:
     with db.reading() as conn:
         by_kommune = plan(conn, AdvisFilter(kommuner=[AARHUS], since=NOON))

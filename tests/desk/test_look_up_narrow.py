@@ -138,6 +138,7 @@ WIDE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("asked", NARROW, ids=lambda asked: next(iter(asked)))
+@pytest.mark.sqlite_only
 def test_a_few_adviser_are_found_by_their_own_index_alone(db: Database, asked: dict[str, Any]) -> None:
     """Whatever else is asked: neither a kommune's adviser nor those of a time are read through."""
     with db.reading() as conn:
@@ -154,6 +155,7 @@ def test_a_few_adviser_are_found_by_their_own_index_alone(db: Database, asked: d
 
 
 @pytest.mark.parametrize("asked", WIDE, ids=lambda asked: next(iter(asked), "everything"))
+@pytest.mark.sqlite_only
 def test_what_many_share_is_read_in_the_order_of_time(db: Database, asked: dict[str, Any]) -> None:
     wanted = AdvisFilter(**asked)
     assert not wanted.is_narrow

@@ -1,6 +1,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event, insert
 
 from engine.desk.overview import list_pending, status
@@ -155,6 +156,7 @@ def plans(conn: Connection, look: Any) -> list[str]:
     return steps
 
 
+@pytest.mark.sqlite_only
 def test_pending_reads_the_index_of_deadlines(db: Database) -> None:
     with db.reading() as conn:
         missed, running, not_running = plans(conn, lambda conn: list_pending(conn, NOON))
@@ -165,8 +167,9 @@ def test_pending_reads_the_index_of_deadlines(db: Database) -> None:
     assert "TEMP B-TREE FOR ORDER BY" not in running
 
 
+@pytest.mark.sqlite_only
 def test_status_reads_no_table_from_end_to_end(db: Database) -> None:
-    small = ("SCAN connection", "SCAN incident", "SCAN pulse", "SCAN stall")
+    small = ("SCAN connection", "SCAN incident", "SCAN pulse", "SCAN stall", "SCAN certificate")
     with db.reading() as conn:
         for plan in plans(conn, lambda conn: status(conn, NOON, Settings())):
             scans = [step for step in plan.splitlines() if step.startswith("SCAN") and "INDEX" not in step]

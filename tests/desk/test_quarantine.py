@@ -1,11 +1,10 @@
 """The quarantine: looked at, handed in again, discarded. Whatever fails on the way, nothing of it is lost."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from engine.desk.quarantine import (
     Quarantined,
@@ -17,15 +16,17 @@ from engine.desk.quarantine import (
     show_quarantined,
 )
 from engine.domain.intake import QuarantineDecision, QuarantineReason
-from engine.errors import NotFoundError, RuleError, SundhedsagentError
+from engine.errors import NotFoundError, PayloadError, RuleError
+from engine.flow.handed_in import waiting
 from engine.home import Home, payload_key
-from engine.links import folders
+from engine.settings import Settings, VansSettings
 from engine.store import tables
 from engine.store.database import Database
 from engine.store.payloads import PayloadBox
 from tests.desk.builders import MINUTE, NOON, an_act
 
 CONTENT = b"<ikke en konvolut>"
+SETTINGS = Settings(vans=VansSettings(max_envelope_bytes=10_000))
 
 Put = Callable[..., int]
 
@@ -68,9 +69,15 @@ def item(db: Database, number: int) -> Quarantined:
         return show_quarantined(conn, number)
 
 
-def retry(db: Database, home: Home, box: PayloadBox, number: int, reason: str = "") -> Path:
+def retry(db: Database, home: Home, box: PayloadBox, number: int, reason: str = "") -> None:
     with db.writing() as tx:
-        return retry_quarantined(an_act(tx, NOON + MINUTE, "anna"), home, box, number, reason)
+        retry_quarantined(an_act(tx, NOON + MINUTE, "anna"), home, SETTINGS, box, number, reason)
+
+
+def handed_in(db: Database, box: PayloadBox, channel: str = "vans") -> list[bytes | None]:
+    """What an engine finds."""
+    with db.reading() as conn:
+        return [delivery.data for delivery in waiting(conn, box, channel)]
 
 
 def discard(db: Database, number: int, reason: str = "En test") -> Quarantined:
@@ -124,14 +131,14 @@ def test_a_number_that_there_is_not(db: Database) -> None:
 # --- handed in again --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channel", ["vans", "beskedfordeler"])
-def test_it_goes_back_where_it_came_from(
-    db: Database, new_home: Home, box: PayloadBox, put: Put, channel: str
+@pytest.mark.parametrize(("channel", "other"), [("vans", "beskedfordeler"), ("beskedfordeler", "vans")])
+def test_it_waits_for_an_engine_in_the_channel_that_it_came_by(
+    db: Database, new_home: Home, box: PayloadBox, put: Put, channel: str, other: str
 ) -> None:
     number = put(channel=channel)
-    path = retry(db, new_home, box, number, "Rettet hos leverandøren")
-    assert path.parent == (new_home.vans_in if channel == "vans" else new_home.afsend)
-    assert path.read_bytes() == CONTENT
+    retry(db, new_home, box, number, "Rettet hos leverandøren")
+    assert handed_in(db, box, channel) == [CONTENT]
+    assert handed_in(db, box, other) == []
     assert item(db, number).decision is QuarantineDecision.RETRIED
     assert (item(db, number).decided_by, item(db, number).decided_at) == ("anna", NOON + MINUTE)
     (event,) = recorded(db, tables.event)
@@ -145,65 +152,70 @@ def test_it_goes_back_where_it_came_from(
 def test_what_was_sealed_counts_and_not_what_the_file_says_now(
     db: Database, new_home: Home, box: PayloadBox, put: Put
 ) -> None:
-    assert retry(db, new_home, box, put(file=b"rettet i haanden")).read_bytes() == CONTENT
-    assert retry(db, new_home, box, put(name="b.xml", file=None)).read_bytes() == CONTENT
+    retry(db, new_home, box, put(file=b"rettet i haanden"))
+    retry(db, new_home, box, put(name="b.xml", file=None))
+    assert handed_in(db, box) == [CONTENT, CONTENT]
 
 
 def test_what_is_in_its_file_alone_comes_from_there(
     db: Database, new_home: Home, box: PayloadBox, put: Put
 ) -> None:
-    assert retry(db, new_home, box, put(kept=False, file=b"stor")).read_bytes() == b"stor"
+    retry(db, new_home, box, put(kept=False, file=b"stor"))
+    assert handed_in(db, box) == [b"stor"]
     gone = put(kept=False, file=None, name="b.xml")
     with pytest.raises(RuleError, match="Indholdet er der ikke længere"):
         retry(db, new_home, box, gone)
     assert item(db, gone).decision is None
 
 
-def test_where_nothing_can_be_written_nothing_is_decided(
+def test_what_is_larger_than_the_setting_still_is_not_handed_in(
     db: Database, new_home: Home, box: PayloadBox, put: Put
 ) -> None:
-    number = put()
-    new_home.vans_in.rmdir()
-    with pytest.raises(SundhedsagentError, match=r"Mappen findes ikke\. Intet er ændret"):
+    number = put(kept=False, file=b"x" * (SETTINGS.vans.max_envelope_bytes + 1))
+    with pytest.raises(
+        RuleError, match=r"fylder 10001 byte, og vans\.max_envelope_bytes er 10000\. Hæv grænsen"
+    ):
         retry(db, new_home, box, number)
     assert item(db, number).decision is None
-    assert recorded(db, tables.event) == recorded(db, tables.audit) == []
+    assert file_of(new_home, item(db, number)).exists()
 
 
-def test_it_is_on_disk_before_the_decision_is(
-    db: Database, new_home: Home, box: PayloadBox, put: Put, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A crash in between hands it in, and it still waits: twice at most, and never not at all."""
-    number, written = put(), []
-    write = folders.write_durably
-
-    def looking_on(files: Any) -> Any:
-        errors = write(files)
-        # The transaction is open: what the row says to others is what a crash would leave.
-        written.append((item(db, number).decision, errors))
-        return errors
-
-    monkeypatch.setattr(folders, "write_durably", looking_on)
-    retry(db, new_home, box, number)
-    assert written == [(None, [None])]
-
-
-def test_a_crash_before_the_commit_leaves_it_waiting_and_it_can_be_tried_again(
+def test_what_another_key_sealed_is_told_to_who_decides(
     db: Database, new_home: Home, box: PayloadBox, put: Put
 ) -> None:
-    number = put()
+    number, other = put(), PayloadBox(bytes(32))
+    with pytest.raises(PayloadError, match="forkert nøgle"):
+        retry(db, new_home, other, number)
+    assert item(db, number).decision is None
+    assert recorded(db, tables.event) == recorded(db, tables.audit) == []
+    # Damaged afterwards it does not stop what came with it.
+    for each in (number, put(name="b.xml")):
+        retry(db, new_home, box, each)
+    with db.writing() as tx:
+        tx.conn.execute(
+            update(tables.payload).where(tables.payload.c.id == 1).values(sealed=b"\x01" + bytes(40))
+        )
+    assert handed_in(db, box) == [CONTENT]
+
+
+def test_a_crash_before_the_commit_leaves_it_waiting_for_a_person(
+    db: Database, new_home: Home, box: PayloadBox, put: Put
+) -> None:
+    number = put(kept=False)
 
     def crashing() -> None:
         with db.writing() as tx:
-            retry_quarantined(an_act(tx), new_home, box, number)
+            retry_quarantined(an_act(tx), new_home, SETTINGS, box, number)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         crashing()
     assert item(db, number).decision is None
+    assert not item(db, number).is_kept
     assert file_of(new_home, item(db, number)).exists()
+    assert handed_in(db, box) == []
     retry(db, new_home, box, number)
-    assert len(list(new_home.vans_in.glob("karantaene-*.xml"))) == 2  # other names: neither hides the other
+    assert handed_in(db, box) == [CONTENT]
 
 
 # --- decided once -----------------------------------------------------------------------------------------------------
@@ -224,7 +236,7 @@ def test_what_is_decided_is_not_decided_again(
             RuleError, match=f"Nummer {number} er allerede {what} af anna 2026-07-01 14:01:00"
         ):
             retry(db, new_home, box, number)
-    assert len(list(new_home.vans_in.iterdir())) == 1
+    assert handed_in(db, box) == [CONTENT]
 
 
 def test_discarding_needs_a_reason_that_tells_of_nobody(db: Database, put: Put) -> None:
@@ -244,7 +256,7 @@ def test_a_remark_on_a_retry_tells_of_nobody_either(
 ) -> None:
     with pytest.raises(RuleError, match="CPR-nummer"):
         retry(db, new_home, box, put(), "Om 250947-9989")
-    assert list(new_home.vans_in.iterdir()) == []
+    assert handed_in(db, box) == []
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
@@ -267,7 +279,7 @@ def test_what_is_handed_in_again_is_not_left_behind(
     db: Database, new_home: Home, box: PayloadBox, put: Put
 ) -> None:
     number = put(kept=False)
-    path = retry(db, new_home, box, number)
+    retry(db, new_home, box, number)
     clear_file(new_home, item(db, number))
     assert list(new_home.vans_quarantine.iterdir()) == []
-    assert path.read_bytes() == CONTENT
+    assert handed_in(db, box) == [CONTENT]

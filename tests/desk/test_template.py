@@ -372,6 +372,7 @@ def test_what_is_missing_is_told_with_its_row(db: Database, aarhus: dict[str, in
     ]
 
 
+@pytest.mark.sqlite_only
 def test_all_are_made_with_as_many_queries_as_one(db: Database, aarhus: dict[str, int]) -> None:
     fill(db, TypedField.COMMENT, "Aarhus' egen", receiver="Cura")
     with db.writing() as tx:

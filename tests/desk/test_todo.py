@@ -289,6 +289,7 @@ def queries(db: Database) -> Iterator[list[str]]:
     event.remove(db.engine, "before_cursor_execute", keep)
 
 
+@pytest.mark.sqlite_only
 def test_the_big_tables_are_read_by_their_indexes(
     db: Database, receivers: list[int], queries: list[str], tmp_path: Path
 ) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tests.flow.world import World, a_database
+from tests.servers.postgresql import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database with two kommuner, to copy: migrating anew for each test would take most of its time."""
     path = tmp_path_factory.mktemp("seed") / "seed.db"
     db = a_database(path)
@@ -19,19 +20,36 @@ def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def seeded_on_server(postgres: PostgresServer) -> str:
+    url = postgres.create()
+    a_database(url).close()
+    return url.rpartition("/")[2]
+
+
 @pytest.fixture
-def make_world(seeded_database: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[..., World]]:
     worlds: list[World] = []
+    urls: list[str] = []
 
     def make(**settings: Any) -> World:
-        path = tmp_path / f"world-{len(worlds)}.db"
-        shutil.copy(seeded_database, path)
-        worlds.append(World(path, **settings))
+        if database_kind == "sqlite":
+            path = tmp_path / f"world-{len(worlds)}.db"
+            shutil.copy(request.getfixturevalue("seeded_file"), path)
+            worlds.append(World(path, **settings))
+        else:
+            server: PostgresServer = request.getfixturevalue("postgres")
+            urls.append(server.create(request.getfixturevalue("seeded_on_server")))
+            worlds.append(World(urls[-1], **settings))
         return worlds[-1]
 
     yield make
     for world in worlds:
         world.close()
+    for url in urls:
+        request.getfixturevalue("postgres").drop(url)
 
 
 @pytest.fixture

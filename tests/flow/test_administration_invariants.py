@@ -194,13 +194,13 @@ class Administered(Machine):
 
 
 @pytest.fixture(autouse=True)
-def _template(seeded_database: Path) -> None:
-    Machine.template = seeded_database
+def _template(seeded_file: Path) -> None:
+    Machine.template = seeded_file
 
 
 @pytest.mark.timeout(300)
 def test_one_primary_and_one_verdict_whatever_is_administered() -> None:
-    run_machine(Administered, examples=60, steps=40)
+    run_machine(Administered, examples=40, steps=40)
 
 
 @pytest.mark.campaign

@@ -74,6 +74,7 @@ async def test_an_engine_that_has_never_received_hears_no_silence(world: World) 
     assert proposed(world) == []
 
 
+@pytest.mark.long_on_server
 async def test_before_there_is_history_the_settings_say_what_silence_is(world: World) -> None:
     world.send(world.hn())
     await world.drain()
@@ -215,6 +216,7 @@ async def test_what_comes_and_fails_is_no_silence(world: World) -> None:
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
+@pytest.mark.long_on_server
 async def test_a_clock_that_is_set_makes_no_silence(world: World, hours: int) -> None:
     world.send(world.hn())
     await world.drain()
@@ -254,6 +256,7 @@ async def test_a_clock_that_is_set_by_little_is_no_silence_either(world: World) 
     assert causes(world) == []
 
 
+@pytest.mark.long_on_server
 async def test_one_region_that_falls_silent_is_a_warning_and_no_incident(two_regions: World) -> None:
     world = two_regions
     # L = ln(600 * 8736) = 15.5; of 0.4 * 10 a minute that is 3 min 52 s, the region by itself.
@@ -272,6 +275,7 @@ async def test_one_region_that_falls_silent_is_a_warning_and_no_incident(two_reg
     assert world.rows(tables.stall) == []
 
 
+@pytest.mark.long_on_server
 async def test_all_regions_silent_is_one_proposal_and_no_warnings(two_regions: World) -> None:
     world = two_regions
     await goes_on(world, minutes=30)
@@ -281,6 +285,7 @@ async def test_all_regions_silent_is_one_proposal_and_no_warnings(two_regions: W
     assert await detect_of(world).step() == 0
 
 
+@pytest.mark.long_on_server
 async def test_the_first_region_that_is_heard_again_makes_the_others_no_news(two_regions: World) -> None:
     world = two_regions
     await goes_on(world, minutes=30)
@@ -291,6 +296,7 @@ async def test_the_first_region_that_is_heard_again_makes_the_others_no_news(two
     assert world.events().count("region-silent") == 1
 
 
+@pytest.mark.long_on_server
 async def test_a_silent_region_is_told_once_whatever_else_happens(two_regions: World) -> None:
     """Neither the engine's absence nor a silence of all makes it heard."""
     world = two_regions
@@ -311,6 +317,7 @@ async def test_no_region_is_told_by_what_nobody_has_taken(two_regions: World) ->
     assert "region-silent" not in world.events()
 
 
+@pytest.mark.long_on_server
 async def test_what_has_just_come_hides_no_silent_region(two_regions: World) -> None:
     """Where much comes, something lies in the inbox at every look."""
     world = two_regions
@@ -343,6 +350,7 @@ async def test_a_backlog_that_is_worked_off_is_none(world: World) -> None:
     assert causes(world) == []
 
 
+@pytest.mark.long_on_server
 async def test_a_backlog_that_moves_has_as_long_again(world: World) -> None:
     world.vans_in.oldest_at = world.clock.now() - HOUR
     await only_one_is_heard(world, minutes=5)
@@ -502,6 +510,7 @@ async def test_a_beskedfordeler_that_takes_nothing_is_news_after_five_minutes(wo
     assert proposed(world)[0].over_at is not None
 
 
+@pytest.mark.long_on_server
 async def test_one_kommunes_trouble_is_not_everybodys(world: World) -> None:
     world.beskedfordeler.verdict = lambda _: SendResult("nej")
     world.send(world.hn(kommune=FRB))
@@ -533,6 +542,7 @@ async def test_what_has_not_been_tried_has_not_failed(world: World) -> None:
     assert causes(world) == [Cause.BESKEDFORDELER]
 
 
+@pytest.mark.long_on_server
 async def test_one_that_gets_through_shows_that_it_lives(world: World) -> None:
     cvr = "11259979"
     world.beskedfordeler.verdict = lambda besked: SendResult("nej" if besked.kommune_cvr == cvr else None)
@@ -563,6 +573,7 @@ async def test_what_was_dismissed_is_not_proposed_again_while_it_lasts(world: Wo
     assert len(world.rows(tables.incident)) == 2
 
 
+@pytest.mark.sqlite_only
 async def test_a_look_reads_by_indexes(world: World) -> None:
     """With years of adviser a look must not go through them."""
     queries: list[str] = []

@@ -287,8 +287,8 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _template(seeded_database: Path) -> None:
-    Machine.template = seeded_database
+def _template(seeded_file: Path) -> None:
+    Machine.template = seeded_file
 
 
 def run_machine(machine: type[Machine], examples: int, steps: int) -> None:
@@ -308,7 +308,7 @@ def run_machine(machine: type[Machine], examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_invariants_hold_for_any_order_of_events() -> None:
-    run_machine(Machine, examples=150, steps=40)
+    run_machine(Machine, examples=100, steps=40)
 
 
 @pytest.mark.campaign

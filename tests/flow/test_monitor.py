@@ -14,6 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
 
+from engine.desk.look_up import AdvisFilter
+from engine.desk.resend import resend
 from engine.errors import SettingsError
 from engine.flow import vitals
 from engine.flow.oversee import Heartbeats
@@ -196,6 +198,25 @@ async def test_what_waits_to_be_published_is_not_counted_as_published(watched_wo
     assert value(found, "channel_up", channel="beskedfordeler") == 0
 
 
+async def test_what_was_rolled_back_is_not_counted(world: World) -> None:
+    world.send(world.hn())
+    await world.drain()
+
+    def press(then: Callable[[], object]) -> None:
+        with world.acting() as act:
+            assert resend(act, AdvisFilter(), "Leverandøren har mistet beskeder").ids
+            then()
+
+    with pytest.raises(ZeroDivisionError):
+        press(lambda: 1 / 0)
+    for published in (1, 2):
+        world.clock.advance(timedelta(hours=1))  # neither just looked at nor just sent
+        text = (await world.engine._vitals.metrics()).decode()
+        assert f"sundhedsagent_publications_total {published}.0\n" in text
+        press(lambda: None)
+        await world.drain()
+
+
 @pytest.mark.parametrize("address", ["a..b", "æ" * 70])
 async def test_an_address_that_nobody_has_is_told_in_danish(
     make_world: Callable[..., World], address: str
@@ -222,6 +243,8 @@ async def test_the_alert_rules_speak_of_metrics_that_there_are(watched_world: Wo
     with world.db.writing() as tx:
         now = world.clock.now()
         tx.conn.execute(insert(tables.stall).values(name="x", since=now, noticed_at=now, detail="x"))
+        seen = {"identity": "x", "file": "x", "expires_at": now, "seen_at": now}
+        tx.conn.execute(insert(tables.certificate).values(holder="another", use="vans", **seen))
     async with running(world) as client:
         text = (await client.get("/metrics")).text
     rules = RULES.read_text(encoding="utf-8")

@@ -59,6 +59,7 @@ def test_a_leak_in_a_log_line_is_found(
 ) -> None:
     found: list[str] = []
     monkeypatch.setattr(SEARCH, "found", found)
+    structlog.reset_defaults()  # an earlier test may have silenced it
     structlog.get_logger().warning("something", patient=BRUNO.cpr)
     assert len(found) == 1
     written = capsys.readouterr()

@@ -31,11 +31,12 @@ async def missed(world: World, count: int = 1) -> list:
     return specs
 
 
-async def run_for(world: World, *, minutes: int = 0, hours: int = 0, every: int = 60) -> None:
+async def run_for(world: World, *, minutes: int = 0, hours: int = 0) -> None:
     """Let time pass as an engine sees it that looks now and then: over hours more rarely than over minutes."""
-    every = 300 if hours else every
-    for _ in range((minutes + 60 * hours) * 60 // every):
-        await world.after(seconds=every)
+    minutes += 60 * hours
+    rarely = minutes // 5 if minutes >= 60 else 0
+    for step in [5] * rarely + [1] * (minutes - 5 * rarely):
+        await world.after(minutes=step)
 
 
 # --- who, and when ----------------------------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ async def test_a_second_mail_follows_after_a_quarter_of_an_hour_where_the_case_h
     assert kinds(world) == ["case-opened", "case-grown"]
 
 
+@pytest.mark.long_on_server
 async def test_a_case_that_has_not_grown_is_left_alone_until_the_reminder(world: World) -> None:
     await missed(world)
     await world.after(seconds=30)
@@ -88,6 +90,7 @@ async def test_a_case_that_has_not_grown_is_left_alone_until_the_reminder(world:
     assert "Der er ikke kommet flere til siden sidste mail." in world.mails.sent[-1].text
 
 
+@pytest.mark.long_on_server
 async def test_a_reminder_says_what_is_new(world: World) -> None:
     await missed(world)
     await run_for(world, minutes=20)
@@ -96,6 +99,7 @@ async def test_a_reminder_says_what_is_new(world: World) -> None:
     assert "Siden sidste mail er der kommet 1 til." in world.mails.sent[-1].text
 
 
+@pytest.mark.long_on_server
 async def test_one_closing_mail_when_all_has_come(world: World) -> None:
     specs = await missed(world, 2)
     await world.after(seconds=30)
@@ -154,6 +158,7 @@ async def test_the_mail_says_what_is_needed_and_nothing_of_the_citizen(world: Wo
         assert personal not in to_contact.text + to_contact.html + to_contact.subject
 
 
+@pytest.mark.long_on_server
 async def test_a_case_of_many_lists_the_oldest_and_counts_the_rest(world: World) -> None:
     await missed(world, 23)
     await world.after(seconds=30)
@@ -165,6 +170,7 @@ async def test_a_case_of_many_lists_the_oldest_and_counts_the_rest(world: World)
 # --- a person takes it ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long_on_server
 async def test_a_taken_case_is_reminded_of_no_more_until_it_was_taken_too_long_ago(world: World) -> None:
     await missed(world)
     await world.after(minutes=1)
@@ -192,6 +198,7 @@ async def test_a_taken_case_that_grows_is_raised_again(world: World) -> None:
     assert kinds(world) == ["case-opened", "case-reminder"]
 
 
+@pytest.mark.long_on_server
 async def test_a_released_case_is_reminded_of_again(world: World) -> None:
     await missed(world)
     await world.after(minutes=1)
@@ -211,6 +218,7 @@ async def test_a_case_that_is_taken_at_once_is_still_told_of(world: World) -> No
     assert kinds(world) == ["case-opened"]
 
 
+@pytest.mark.long_on_server
 async def test_a_case_that_nobody_takes_goes_on_to_the_lead_once(world: World) -> None:
     world.settings = world.settings.model_copy(
         update={"alarm": world.settings.alarm.model_copy(update={"lead_email": "leder@hotline.example"})}
@@ -242,6 +250,7 @@ def window(world: World, begins: float, ends: float, system: str = PRIMARY) -> i
     return planned.id
 
 
+@pytest.mark.long_on_server
 async def test_what_is_missed_inside_a_window_is_recorded_and_mailed_to_nobody(world: World) -> None:
     window(world, 30, 90)
     await missed(world, 2)
@@ -275,6 +284,7 @@ async def test_the_end_of_a_window_is_outside_it(world: World) -> None:
     assert kinds(world) == ["case-opened"]
 
 
+@pytest.mark.long_on_server
 async def test_what_was_told_before_a_window_is_not_told_again_after_it(world: World) -> None:
     await missed(world)
     await world.after(seconds=30)
@@ -283,6 +293,7 @@ async def test_what_was_told_before_a_window_is_not_told_again_after_it(world: W
     assert kinds(world) == ["case-opened"]
 
 
+@pytest.mark.long_on_server
 async def test_what_is_missed_after_a_window_is_told_with_all_that_is_missing(world: World) -> None:
     window(world, 30, 60)
     await published(world)
@@ -311,6 +322,7 @@ def resolved(world: World) -> None:
 
 
 @pytest.mark.parametrize("cause", ["other", "processing", "beskedfordeler"])
+@pytest.mark.long_on_server
 async def test_while_a_major_incident_explains_it_no_mail_goes_out_and_the_case_says_so_once(
     world: World, cause: str
 ) -> None:
@@ -329,6 +341,7 @@ async def test_silence_from_vans_explains_no_missing_kvittering(world: World) ->
     assert kinds(world) == ["case-opened"]
 
 
+@pytest.mark.long_on_server
 async def test_reminders_stop_while_a_major_incident_explains_them(world: World) -> None:
     await missed(world)
     await world.after(minutes=1)
@@ -337,6 +350,7 @@ async def test_reminders_stop_while_a_major_incident_explains_them(world: World)
     assert kinds(world) == ["case-opened"]
 
 
+@pytest.mark.long_on_server
 async def test_after_the_incident_what_still_has_not_come_is_told_a_quarter_of_an_hour_later(
     world: World,
 ) -> None:
@@ -353,6 +367,7 @@ async def test_after_the_incident_what_still_has_not_come_is_told_a_quarter_of_a
     assert world.events().count("case-let-go") == 1
 
 
+@pytest.mark.long_on_server
 async def test_a_case_that_the_incident_held_from_the_first_closes_without_a_mail(world: World) -> None:
     declared(world)
     (spec,) = await missed(world)

@@ -61,6 +61,7 @@ def test_all_twelve_examples_are_there_in_both_formats():
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name[7:15] + file.suffix)
+@pytest.mark.long_on_server
 async def test_every_official_example_goes_all_the_way(herlev, file):
     world = herlev
     data, message_id = with_fresh_ids(file)

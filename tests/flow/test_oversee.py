@@ -57,7 +57,7 @@ def waiting(world: World, name: str) -> None:
         case "queue:envelopes":
             kind = {"envelope_id": "e", "message_id": "m", "kind": "receipt", "sending": 1}
             ends = {"sender_type": "EAN", "sender_id": "1", "receiver_type": "EAN", "receiver_id": "2"}
-            put(world, tables.envelope_out, **kind, **ends, ordered_at=now, next_at=now)
+            put(world, tables.envelope_out, id=99, **kind, **ends, ordered_at=now, next_at=now)
         case "queue:mails":
             put(world, tables.mail, **mail, ordered_at=now, next_at=now)
         case "person:mails":
@@ -111,6 +111,7 @@ def over(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("each", WATCHED, ids=lambda each: each.name)
+@pytest.mark.long_on_server
 async def test_each_is_an_alarm_past_its_limit_once_and_until_it_moves(world: World, each: Watched) -> None:
     world.send(world.hn())
     await world.drain()

@@ -64,6 +64,7 @@ async def test_the_oldest_goes_first_and_each_once(world: World) -> None:
     assert [kind for kind in world.events() if kind == "mail-sent"] == ["mail-sent"] * 3
 
 
+@pytest.mark.long_on_server
 async def test_what_fails_is_tried_again_with_the_same_message_id_after_growing_pauses(world: World) -> None:
     tried: list[tuple[OutgoingMail, Any]] = []
 

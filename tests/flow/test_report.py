@@ -76,6 +76,7 @@ async def test_what_is_waited_for_no_more_is_counted_nowhere(world: World) -> No
     assert set(lines(world)) == {"0101 Cura", "0101 Sensum"}
 
 
+@pytest.mark.long_on_server
 async def test_the_95_percent_are_the_nearest_rank(world: World) -> None:
     specs = [await published(world) for _ in range(20)]
     for spec in specs:
@@ -113,6 +114,7 @@ async def test_what_was_published_again_is_timed_from_then(world: World) -> None
     assert line.median_s == 40 * 60
 
 
+@pytest.mark.sqlite_only
 async def test_it_is_read_by_an_index(world: World) -> None:
     from engine.flow.kvitteringsoverblik import _published
 
@@ -191,6 +193,7 @@ def days_told(world: World) -> list[str]:
     return [subject.split()[2].strip(":") for address, subject in told(world) if address == CONTACT]
 
 
+@pytest.mark.long_on_server
 async def test_of_the_missed_days_the_latest_is_made_up_for_and_the_next_still_comes(
     world_with_overview: World,
 ) -> None:

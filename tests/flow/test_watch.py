@@ -110,6 +110,7 @@ async def test_a_removed_receiver_is_not_waited_for_and_its_case_closes(world: W
 @pytest.mark.parametrize(
     "step", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=3), timedelta(days=-3)]
 )
+@pytest.mark.long_on_server
 async def test_setting_the_clock_moves_no_deadline(world: World, step: timedelta) -> None:
     await published(world)
     await world.after(minutes=20)
@@ -122,6 +123,7 @@ async def test_setting_the_clock_moves_no_deadline(world: World, step: timedelta
     assert "clock-was-set" in world.events()
 
 
+@pytest.mark.long_on_server
 async def test_many_small_steps_add_up_to_no_more_than_a_second(world: World) -> None:
     await published(world)
     for _ in range(44):
@@ -223,6 +225,7 @@ async def test_a_republication_after_a_transient_error_gets_a_clock_and_a_case_o
 # --- cost -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite_only
 async def test_looking_reads_an_index_and_takes_no_lock(world: World) -> None:
     from sqlalchemy import event
 

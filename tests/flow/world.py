@@ -32,6 +32,8 @@ from engine.simulation.messages import HnSpec, ack_bytes, hn_bytes
 from engine.store import tables
 from engine.store.database import Database
 from engine.store.payloads import PayloadBox
+from engine.store.postgresql import PostgresDatabase, revision_on
+from engine.store.sqlite import SqliteDatabase
 from engine.wire import acknowledgement, fhir, vans_envelope
 from engine.wire.vans_envelope import MessageEnvelope, ReceiptEnvelope, ReceiptKind
 
@@ -55,12 +57,16 @@ _KOMMUNER = (
 )
 
 
-def a_database(path: Path) -> Database:
-    """Two connected kommuner: København with three receivers, Frederiksberg with two. Crashes of this machine do not
-    count in these tests, so nothing waits for the disk."""
-    fresh = not path.exists()
-    db = Database.sqlite(path)
-    event.listen(db.engine, "connect", lambda conn, _: conn.execute("PRAGMA synchronous=OFF"))
+def a_database(where: Path | str) -> Database:
+    """A file, or the address of a PostgreSQL database, with two connected kommuner: København with three receivers,
+    Frederiksberg with two. Crashes of this machine do not count in these tests, so nothing waits for the disk."""
+    if isinstance(where, str):
+        db: Database = PostgresDatabase(where)
+        fresh = revision_on(where) is None
+    else:
+        fresh = not where.exists()
+        db = SqliteDatabase(where)
+        event.listen(db.engine, "connect", lambda conn, _: conn.execute("PRAGMA synchronous=OFF"))
     if fresh:
         db.upgrade()
         with db.writing() as tx:
@@ -125,7 +131,7 @@ class Sent:
 
 
 class World:
-    def __init__(self, path: Path, **settings: Any) -> None:
+    def __init__(self, path: Path | str, **settings: Any) -> None:
         self.clock = SimulatedClock(START)
         self.db = a_database(path)
         self.vans_in, self.vans_out = MemoryInbox(), MemoryVansOutbox()
@@ -136,8 +142,8 @@ class World:
         self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **(quiet | settings))
         self.start_engine()
 
-    def start_engine(self, texts: MailTexts | None = None) -> None:
-        """A new engine on the same database and links, as after a crash."""
+    def start_engine(self, texts: MailTexts | None = None, holder: str = "") -> None:
+        """A new engine on the same database and links, as after a crash; one of several where it has a name."""
         links = Links(
             self.vans_in,
             self.vans_out,
@@ -146,7 +152,7 @@ class World:
             self.mails,
             self.status_page,
         )
-        self.engine = Engine(self.db, BOX, self.clock, self.settings, links, texts)
+        self.engine = Engine(self.db, BOX, self.clock, self.settings, links, texts, holder)
 
     def close(self) -> None:
         self.db.close()

@@ -9,14 +9,13 @@ from engine.desk.facts import GivenFacts
 from engine.desk.kommuner import ConnectKommune, connect_kommune
 from engine.desk.receivers import add_receiver
 from engine.home import Home
-from engine.store.database import Database
 from tests.process.outside import KOMMUNE, RECEIVERS, Outside
 
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Outside:
     home = Home.create(tmp_path / "home", SystemClock(), "test")
-    db = Database.sqlite(home.database_file)
+    db = home.open_database()
     first, *others = (
         GivenFacts(
             name=f"System {n}",

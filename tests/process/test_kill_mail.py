@@ -17,7 +17,6 @@ from engine.flow.mail_texts import MailTexts
 from engine.flow.mailing import order_mail
 from engine.home import Home
 from engine.settings import MailSettings
-from engine.store.database import Database
 from engine.store.ledger import Ledger
 from tests.links.smtp_server import Letterbox, smtp_server
 from tests.process.outside import Outside, command
@@ -53,7 +52,7 @@ class Postman:
 
 def order(home: Home, count: int) -> set[str]:
     """Mails that wait; their Message-IDs."""
-    db = Database.sqlite(home.database_file)
+    db = home.open_database()
     with db.writing() as tx:
         ledger = Ledger(tx, datetime.now(UTC))
         for number in range(count):

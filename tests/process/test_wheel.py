@@ -1,4 +1,4 @@
-"""The installed wheel alone carries all that the engine needs: migrations, kommuner, texts."""
+"""The installed wheel alone carries all that the engine and the console need: migrations, kommuner, texts, the page."""
 
 import os
 import subprocess
@@ -15,6 +15,8 @@ def test_the_wheel_alone_works_from_any_folder(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+    page = tmp_path / "site/console/web/assets"
+    assert {path.name for path in page.iterdir()} == {"page.css", "page.html", "page.js"}
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "PYTHONSAFEPATH": "1"}

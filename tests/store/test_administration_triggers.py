@@ -1,14 +1,15 @@
 """Switchovers, removals and the registry's rules, tried with raw SQL on a connection that asks for nothing."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from engine.home import Home
-from engine.store.database import Database, alembic_config
+from engine.store.database import alembic_config
+from engine.store.sqlite import SqliteDatabase
+from tests.store.conftest import REFUSED as REFUSED_BY
+from tests.store.conftest import Raw
 
 SWITCHOVER = (
     "INSERT OR REPLACE INTO switchover"
@@ -21,31 +22,32 @@ RECEIVER = (
 
 
 @pytest.fixture
-def conn(new_home: Home) -> Iterator[sqlite3.Connection]:
+def conn(raw: Raw) -> Raw:
     """København with receivers 1 (primary), 2 and 3 (removed), a planned switchover 1 → 2 and a done one."""
-    with closing(sqlite3.connect(new_home.database_file, isolation_level=None)) as conn:
-        for number in (1, 2, 3):
-            removed = 5 if number == 3 else None
-            conn.execute(
-                f"{RECEIVER} VALUES (?, '0101', ?, 'n', 'v', 'e', 1, 'o', 'm', 1, ?)",
-                (number, f"uuid-{number}", removed),
-            )
-        conn.execute(f"{RECEIVER} VALUES (4, '0147', 'uuid-4', 'n', 'v', 'e', 1, 'o', 'm', 1, NULL)")
-        for code, primary in (("0101", 1), ("0147", 4)):
-            conn.execute(
-                "INSERT INTO connection (kommune_code, primary_receiver_id, contact_email, connected_at)"
-                " VALUES (?, ?, 'e', 1)",
-                (code, primary),
-            )
-        conn.execute(f"{SWITCHOVER} VALUES (1, '0101', 1, 2, 9, 'planned', 1, 'm', NULL)")
-        conn.execute(f"{SWITCHOVER} VALUES (2, '0101', 2, 1, 8, 'done', 1, 'm', 8)")
+    conn = raw
+    for number in (1, 2, 3):
+        removed = 5 if number == 3 else None
         conn.execute(
-            "INSERT INTO advis (id, kommune_code, addressee, message_id, besked_id, received_at, refused,"
-            " primary_receiver_id, episodes, report_of_admission, vans_sender_type, vans_sender_id,"
-            " vans_receiver_type, media_type, encoding, findings, payload_id)"
-            " VALUES (1, '0101', 'a', 'm', 'b', 1, 0, 1, '[]', 0, 'EAN', 's', 'EAN', 't', 'e', '[]', 1)"
+            f"{RECEIVER} VALUES (?, '0101', ?, 'n', 'v', 'e', 1, 'o', 'm', 1, ?)",
+            (number, f"uuid-{number}", removed),
         )
-        yield conn
+    conn.execute(f"{RECEIVER} VALUES (4, '0147', 'uuid-4', 'n', 'v', 'e', 1, 'o', 'm', 1, NULL)")
+    for code, primary in (("0101", 1), ("0147", 4)):
+        conn.execute(
+            "INSERT INTO connection (kommune_code, primary_receiver_id, contact_email, connected_at)"
+            " VALUES (?, ?, 'e', 1)",
+            (code, primary),
+        )
+    conn.execute(f"{SWITCHOVER} VALUES (1, '0101', 1, 2, 9, 'planned', 1, 'm', NULL)")
+    conn.execute(f"{SWITCHOVER} VALUES (2, '0101', 2, 1, 8, 'done', 1, 'm', 8)")
+    conn.execute("INSERT INTO payload (id, sealed) VALUES (1, '')")
+    conn.execute(
+        "INSERT INTO advis (id, kommune_code, addressee, message_id, besked_id, received_at, refused,"
+        " primary_receiver_id, episodes, report_of_admission, vans_sender_type, vans_sender_id,"
+        " vans_receiver_type, media_type, encoding, findings, payload_id)"
+        " VALUES (1, '0101', 'a', 'm', 'b', 1, 0, 1, '[]', 0, 'EAN', 's', 'EAN', 't', 'e', '[]', 1)"
+    )
+    return conn
 
 
 REFUSED = {
@@ -73,9 +75,9 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED.keys())
-def test_refused(conn: sqlite3.Connection, statement: str) -> None:
+def test_refused(conn: Raw, statement: str) -> None:
     before = list(conn.execute("SELECT * FROM switchover")), list(conn.execute("SELECT * FROM receiver"))
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(REFUSED_BY):
         conn.execute(statement)
     assert (
         list(conn.execute("SELECT * FROM switchover")),
@@ -84,16 +86,16 @@ def test_refused(conn: sqlite3.Connection, statement: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["pending", "transient-error"])
-def test_one_that_owes_a_verdict_is_removed_by_force_only(conn: sqlite3.Connection, state: str) -> None:
+def test_one_that_owes_a_verdict_is_removed_by_force_only(conn: Raw, state: str) -> None:
     conn.execute("UPDATE connection SET primary_receiver_id = 2 WHERE kommune_code = '0101'")
     owed = "INSERT INTO expected_kvittering (advis_id, receiver_id, state) VALUES (1, 1, ?)"
     conn.execute(owed, (state,))
-    with pytest.raises(sqlite3.IntegrityError, match="owes a verdict"):
+    with pytest.raises(REFUSED_BY, match="owes a verdict"):
         conn.execute("UPDATE receiver SET removed_at = 9 WHERE id = 1")
     conn.execute("UPDATE receiver SET removed_at = 9, removed_by_force = 1 WHERE id = 1")
 
 
-def test_one_whose_verdict_is_given_is_removed(conn: sqlite3.Connection) -> None:
+def test_one_whose_verdict_is_given_is_removed(conn: Raw) -> None:
     conn.execute("UPDATE connection SET primary_receiver_id = 2 WHERE kommune_code = '0101'")
     conn.execute(
         "INSERT INTO expected_kvittering (advis_id, receiver_id, state) VALUES (1, 1, 'fatal-error')"
@@ -102,21 +104,21 @@ def test_one_whose_verdict_is_given_is_removed(conn: sqlite3.Connection) -> None
     conn.execute("UPDATE receiver SET removed_at = 9 WHERE id = 1")
 
 
-def test_what_is_planned_is_moved_carried_out_or_cancelled(conn: sqlite3.Connection) -> None:
+def test_what_is_planned_is_moved_carried_out_or_cancelled(conn: Raw) -> None:
     conn.execute("UPDATE switchover SET at = 10 WHERE id = 1")
     conn.execute("UPDATE switchover SET state = 'done', carried_out_at = 10 WHERE id = 1")
     conn.execute(f"{SWITCHOVER} VALUES (9, '0101', 2, 1, 99, 'planned', 1, 'm', NULL)")
     conn.execute("UPDATE switchover SET state = 'cancelled' WHERE id = 9")
 
 
-def test_the_audit_is_cut_at_its_oldest_end_only(conn: sqlite3.Connection) -> None:
+def test_the_audit_is_cut_at_its_oldest_end_only(conn: Raw) -> None:
     row = "INSERT INTO audit (id, at, actor, action, subject, previous_hash, hash) VALUES (?, 1, 'm', 'x', 's', ?, ?)"
     for number, before, after in ((1, "0" * 64, "a"), (2, "a", "b"), (3, "b", "c")):
         conn.execute(row, (number, before, after))
-    with pytest.raises(sqlite3.IntegrityError, match="from its oldest entry"):
+    with pytest.raises(REFUSED_BY, match="from its oldest entry"):
         conn.execute("DELETE FROM audit WHERE id = 3")
     conn.execute("DELETE FROM audit WHERE id <= 2")
-    with pytest.raises(sqlite3.IntegrityError, match="follows the last one"):
+    with pytest.raises(REFUSED_BY, match="follows the last one"):
         conn.execute(row, (4, "b", "d"))
     conn.execute(row, (4, "c", "d"))
 
@@ -126,7 +128,7 @@ def test_a_home_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
     from alembic import command
 
     path = tmp_path / "old.db"
-    db = Database.sqlite(path)
+    db = SqliteDatabase(path)
     config = alembic_config()
     config.attributes["engine"] = db.engine
     command.upgrade(config, "0001")

@@ -13,23 +13,33 @@ from engine.clock import SimulatedClock
 from engine.flow.mail_texts import MailTexts
 from engine.flow.notify import Notify
 from engine.flow.watch import Watch
+from engine.home import Home
 from engine.settings import Settings
 from engine.store import administration, one_primary
-from engine.store.database import Database, alembic_config
+from engine.store.database import alembic_config
 from engine.store.revisions import newest_revision, revision_of
+from engine.store.sqlite import SqliteDatabase
 from engine.store.tables import alarm_case, metadata, traffic
 
+_TRIGGERS = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT tgname FROM pg_trigger",
+}
+_INDEXES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+    "postgresql": "SELECT indexname FROM pg_indexes",
+}
 NOON, HOUR = datetime(2026, 7, 1, 12, 30, tzinfo=UTC), timedelta(hours=1)
 
 
-def test_migrations_make_the_tables_of_the_package(tmp_path: Path) -> None:
-    db = Database.sqlite(tmp_path / "x.db")
-    db.upgrade()
+def test_migrations_make_the_tables_of_the_package(new_home: Home) -> None:
+    db = new_home.open_database()
     with db.engine.connect() as conn:
         assert compare_metadata(MigrationContext.configure(conn), metadata) == []
-        triggers = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar()
-        indexes = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
-    assert triggers == len(one_primary.SQLITE_TRIGGERS) + len(administration.SQLITE_TRIGGERS)
+        names = set(conn.exec_driver_sql(_TRIGGERS[conn.dialect.name]).scalars())
+        indexes = set(conn.exec_driver_sql(_INDEXES[conn.dialect.name]).scalars())
+        refusals = (*one_primary.refusals(conn.dialect.name), *administration.REFUSALS)
+    assert {refusal.name for refusal in refusals} <= names
     # compare_metadata overlooks partial indexes that are missing.
     assert {str(index.name) for table in metadata.sorted_tables for index in table.indexes} <= indexes
     db.close()
@@ -37,7 +47,7 @@ def test_migrations_make_the_tables_of_the_package(tmp_path: Path) -> None:
 
 def test_upgrading_again_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
-    db = Database.sqlite(path)
+    db = SqliteDatabase(path)
     db.upgrade()
     db.upgrade()
     db.close()
@@ -55,7 +65,7 @@ def test_a_database_without_tables_has_no_revision(tmp_path: Path) -> None:
 async def test_what_was_under_way_before_there_were_cases_is_watched_after_it(tmp_path: Path) -> None:
     """A home of revision 0002: a kvittering that is long overdue, a publication that waits, and a week of adviser."""
     path = tmp_path / "old.db"
-    db = Database.sqlite(path)
+    db = SqliteDatabase(path)
     config = alembic_config()
     config.attributes["engine"] = db.engine
     command.upgrade(config, "0002")

@@ -1,12 +1,10 @@
-"""Raw SQL on a connection that asks for nothing: no foreign keys, no recursive triggers."""
+"""One primary per connected kommune, tried with raw SQL: on SQLite no foreign keys, no recursive triggers."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
-
+import psycopg
 import pytest
 
-from engine.home import Home
+from tests.store.conftest import REFUSED as REFUSED_BY
+from tests.store.conftest import Raw
 
 KOMMUNER = {
     # kommune: (primary, other, removed one with the other's UUID)
@@ -16,22 +14,22 @@ KOMMUNER = {
 
 
 @pytest.fixture
-def conn(new_home: Home) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(new_home.database_file, isolation_level=None)) as conn:
-        for code, ids in KOMMUNER.items():
-            for number, receiver_id in enumerate(ids):
-                uuid = f"uuid-{min(number, 1)}"
-                removed = 5 if number == 2 else None
-                conn.execute(
-                    "INSERT INTO receiver (id, kommune_code, system_uuid, name, vendor, vendor_email, added_at,"
-                    " removed_at) VALUES (?, ?, ?, 'n', 'v', 'e', 1, ?)",
-                    (receiver_id, code, uuid, removed),
-                )
-            connect(conn, code, ids[0])
-        yield conn
+def conn(raw: Raw) -> Raw:
+    conn = raw
+    for code, ids in KOMMUNER.items():
+        for number, receiver_id in enumerate(ids):
+            uuid = f"uuid-{min(number, 1)}"
+            removed = 5 if number == 2 else None
+            conn.execute(
+                "INSERT INTO receiver (id, kommune_code, system_uuid, name, vendor, vendor_email, added_at,"
+                " removed_at) VALUES (?, ?, ?, 'n', 'v', 'e', 1, ?)",
+                (receiver_id, code, uuid, removed),
+            )
+        connect(conn, code, ids[0])
+    return conn
 
 
-def connect(conn: sqlite3.Connection, code: str, primary: int | None, verb: str = "INSERT") -> None:
+def connect(conn: Raw, code: str, primary: int | None, verb: str = "INSERT") -> None:
     conn.execute(
         f"{verb} INTO connection (kommune_code, primary_receiver_id, contact_email, connected_at)"
         " VALUES (?, ?, 'e', 1)",
@@ -39,7 +37,7 @@ def connect(conn: sqlite3.Connection, code: str, primary: int | None, verb: str 
     )
 
 
-def primaries(conn: sqlite3.Connection) -> dict[str, tuple[int, str]]:
+def primaries(conn: Raw) -> dict[str, tuple[int, str]]:
     rows = conn.execute(
         "SELECT connection.kommune_code, receiver.id, receiver.system_uuid FROM connection"
         " LEFT JOIN receiver ON receiver.id = connection.primary_receiver_id"
@@ -106,25 +104,38 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED.keys())
-def test_refused(conn: sqlite3.Connection, statement: str) -> None:
+def test_refused(conn: Raw, statement: str) -> None:
+    if "rowid" in statement and not conn.is_sqlite:
+        pytest.skip("only SQLite has row ids")
     before = primaries(conn)
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(REFUSED_BY):
         conn.execute(statement)
     assert primaries(conn) == before == {"0101": (1, "uuid-0"), "0147": (4, "uuid-0")}
 
 
-def test_another_primary_of_its_own_can_take_over(conn: sqlite3.Connection) -> None:
+def test_another_primary_of_its_own_can_take_over(conn: Raw) -> None:
     conn.execute("UPDATE connection SET primary_receiver_id = 2 WHERE kommune_code = '0101'")
     assert primaries(conn)["0101"] == (2, "uuid-1")
     conn.execute("UPDATE receiver SET removed_at = 9 WHERE id = 1")
-    connect(conn, "0147", 5, "INSERT OR REPLACE")
-    assert primaries(conn) == {"0101": (2, "uuid-1"), "0147": (5, "uuid-1")}
+    if conn.is_sqlite:
+        connect(conn, "0147", 5, "INSERT OR REPLACE")
+        assert primaries(conn)["0147"] == (5, "uuid-1")
 
 
-def test_ordinary_changes_go_through(conn: sqlite3.Connection) -> None:
+def test_ordinary_changes_go_through(conn: Raw) -> None:
     conn.execute("UPDATE receiver SET name = 'x', vendor = 'y', vendor_email = 'z'")
     conn.execute("UPDATE connection SET contact_email = 'x'")
     conn.execute("UPDATE receiver SET removed_at = 9 WHERE id = 2")
     conn.execute("UPDATE receiver SET removed_at = NULL WHERE id = 3")
     conn.execute("DELETE FROM receiver WHERE id = 2")
     assert len(primaries(conn)) == 2
+
+
+@pytest.mark.parametrize("table", ["connection", "receiver", "receiver CASCADE"])
+def test_nothing_is_emptied_at_once(conn: Raw, table: str) -> None:
+    if conn.is_sqlite:
+        pytest.skip("only PostgreSQL has TRUNCATE")
+    before = primaries(conn)
+    with pytest.raises((*REFUSED_BY, psycopg.errors.FeatureNotSupported)):
+        conn.execute(f"TRUNCATE {table}")
+    assert primaries(conn) == before

@@ -13,8 +13,11 @@ from engine.commands import (
     advis,
     advis_desk,  # noqa: F401 - adds its commands to `advis`
     audit,
+    backup,
     case,
     contact,
+    db,
+    doctor,
     incident,
     init,
     kommune,
@@ -32,12 +35,14 @@ from engine.commands import (
     run,
     settings,
     simulate,
+    simulate_beskedfordeler,
     switchover,
     template,
     todo,
 )
 from engine.commands.danish import Commands, danish_fault
 from engine.commands.output import paint, printable
+from engine.database_errors import database_trouble
 from engine.errors import SundhedsagentError, os_reason
 
 PROGRAM = "sundhedsagent"
@@ -73,8 +78,19 @@ def root(
     ctx.obj = home
 
 
-for part in (init, settings, run, overview, kvitteringsoverblik, simulate):
+for part in (
+    init,
+    settings,
+    doctor,
+    run,
+    backup,
+    overview,
+    kvitteringsoverblik,
+    simulate,
+    simulate_beskedfordeler,
+):
     part.add_to(app)
+app.add_typer(db.app, name="db")
 app.add_typer(kommune.app, name="kommune")
 app.add_typer(receiver.app, name="receiver")
 app.add_typer(switchover.app, name="switchover")
@@ -164,9 +180,9 @@ def _unexpected(error: Exception) -> int:
     """A fault in the program or the machine. Its own text may quote data, so only the place is shown."""
     if isinstance(error, OSError):
         return _failed(f"{error.filename or 'Systemet'}: {os_reason(error)}")
-    original = getattr(error, "orig", None)
-    if type(error).__module__.startswith("sqlalchemy") and original is not None:
-        return _failed(f"Databasen kan ikke bruges nu: {original}")
+    trouble = database_trouble(error)
+    if trouble is not None:
+        return _failed(f"Databasen kan ikke bruges nu: {trouble}.")
     frames = traceback.extract_tb(error.__traceback__)
     for frame in frames:
         print(f"  {frame.filename}:{frame.lineno} {frame.name}", file=sys.stderr)

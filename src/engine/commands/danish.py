@@ -41,6 +41,7 @@ _FAULTS = (
     (r"Invalid value for (.+?): Input should be a valid number.*", r"\1 skal være et tal."),
     (r"Invalid value for (.+?): Input should be greater than or equal to (.+)", r"\1 skal være mindst \2."),
     (r"Invalid value for (.+?): Input should be less than or equal to (.+)", r"\1 skal være højst \2."),
+    (r"Invalid value for (.+?): path (.+) is not readable\.", r"\1: du må ikke læse \2."),
     (r"Invalid value for (.+?): (.+)", r"\1: \2"),
     (r"Invalid value: (.+)", r"\1"),
 )

@@ -1,4 +1,4 @@
-"""`init` makes a home, `upgrade` brings an older one up to date."""
+"""`init` makes a home."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,19 +7,38 @@ import typer
 
 from engine.commands.danish import Commands
 from engine.commands.output import say
-from engine.home import Home, home_path, upgrade_home
+from engine.database_url import checked_url
+from engine.errors import SettingsError
+from engine.home import Home, given_key
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="MAPPE", help="En ny eller tom mappe.")],
+    database: Annotated[
+        str,
+        typer.Option(
+            "--database",
+            metavar="ADRESSE",
+            help='PostgreSQL, som flere motorer kan deles om: "postgresql://bruger@server/sundhedsagent".',
+        ),
+    ] = "",
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FIL", help="payload.key fra et andet hjem på samme database."),
+    ] = None,
 ) -> None:
     from engine.clock import SystemClock
     from engine.desk.access import caller_identity
 
+    try:
+        url = checked_url(database)
+    except SettingsError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="--database") from error
     caller = caller_identity()
-    home = Home.create(folder, SystemClock(), caller)
+    home = Home.create(folder, SystemClock(), caller, url=url, key=given_key(key))
     say(
         f"Hjemmemappen {home.path} er oprettet. {caller} er administrator.",
+        *([f"Databasen er {home.database_name}."] if url else []),
         f"Indstillingerne står i {home.settings_file}.",
         f"Gem en kopi af {home.key_file} et sikkert sted: uden nøglen kan gemte meddelelser ikke læses.",
         "",
@@ -29,11 +48,5 @@ def init(
     )
 
 
-def upgrade(ctx: typer.Context) -> None:
-    before, after = upgrade_home(home_path(ctx.find_root().obj))
-    say("Databasen er opdateret i forvejen." if before == after else f"Databasen er opgraderet til {after}.")
-
-
 def add_to(app: Commands) -> None:
     app.says("init", "Opret en hjemmemappe: mapper, database, nøgle og indstillinger.")(init)
-    app.says("upgrade", "Opgrader databasen til denne version, mens motoren står.")(upgrade)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.common import AsJson, home_of, office_of
+from engine.commands.common import AsJson, office_of
 from engine.commands.danish import Commands
 from engine.commands.output import (
     ago,
@@ -20,6 +20,7 @@ from engine.commands.output import (
     table,
     yes_no,
 )
+from engine.domain.events import Level
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,16 +58,13 @@ def pending(
 
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
-    from engine.clock import SystemClock
     from engine.desk.overview import status as read_status
-    from engine.home import is_engine_running
     from engine.settings import Settings
 
-    home = home_of(ctx)
-    settings = Settings.load(home)
-    with office_of(ctx) as office, office.reading() as conn:
-        found = read_status(conn, SystemClock().now(), settings)
-    running = is_engine_running(home)
+    with office_of(ctx) as office:
+        settings, running = Settings.load(office.home), office.engine_runs()
+        with office.reading() as conn:
+            found = read_status(conn, office.clock.now(), settings)
     if as_json:
         print_json({"engine_running": running, **plain(found)})
     else:
@@ -84,6 +82,9 @@ def _print_status(found: "Status", settings: "Settings", *, running: bool) -> No
         print(
             paint(printable(f"! Står stille siden {_when(stall.since)}: {stall.detail}. {stall.do}"), "red")
         )
+    for each in found.certificates:
+        colour = "red" if each.level is Level.ALARM else "yellow"
+        print(paint(printable(f"! {each.what}. {each.do}"), colour))
     heading("Forbindelser")
     for channel in found.channels:
         _print_channel(channel, found.at)

@@ -52,7 +52,7 @@ def show(ctx: typer.Context, item: Number, as_json: AsJson = False) -> None:
     with office_of(ctx) as office, office.reading() as conn:
         found = show_quarantined(conn, item)
         path = file_of(office.home, found)
-    there = path.exists()
+    there, elsewhere = path.exists(), "gemt i databasen" if found.is_kept else "ligger der ikke længere"
     if as_json:
         print_json({**plain(found), "text": found.reason.danish, "file": str(path) if there else None})
         return
@@ -70,30 +70,29 @@ def show(ctx: typer.Context, item: Number, as_json: AsJson = False) -> None:
             ("Kanal", found.channel),
             ("Afsender", found.sender or "kan ikke læses"),
             ("Advis", str(found.advis_id) if found.advis_id else None),
-            ("Fil", f"{path} ({path.stat().st_size} byte)" if there else "ligger der ikke længere"),
+            ("Fil", f"{path} ({path.stat().st_size} byte)" if there else elsewhere),
             ("Tilstand", decided),
             ("Begrundelse", found.decision_reason or None),
         )
     )
 
 
-@app.says("retry", "Prøv igen: læg det tilbage, hvor det kom fra, som en ny levering.")
+@app.says("retry", "Prøv igen: læg det ind igen som en ny levering.")
 def retry(
     ctx: typer.Context,
     item: Number,
     reason: Annotated[str, typer.Option(metavar="TEKST", help="Hvad der er rettet.")] = "",
 ) -> None:
     from engine.desk.quarantine import clear_file, retry_quarantined, show_quarantined
-    from engine.home import payload_key
-    from engine.store.payloads import PayloadBox
+    from engine.settings import Settings
 
     with office_of(ctx) as office:
-        box = PayloadBox(payload_key(office.home))
+        settings, box = Settings.load(office.home), office.box()
         with office.serving() as act:
-            path = retry_quarantined(act, office.home, box, item, reason)
+            retry_quarantined(act, office.home, settings, box, item, reason)
             found = show_quarantined(act.conn, item)
         clear_file(office.home, found)
-    say(f"Nummer {item} prøves igen som {path.name}, når motoren kører.")
+    say(f"Nummer {item} prøves igen, når en motor kører.")
 
 
 @app.says("discard", "Kassér det med en begrundelse; det prøves ikke igen.")

@@ -5,6 +5,7 @@ import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import Connection, select
 
@@ -22,14 +23,25 @@ class Role(StrEnum):
 READERS = (Role.HOTLINE, Role.ADMINISTRATOR, Role.AUDITOR)
 """Those who may read of all kommuner."""
 
+ONLY_READING = "Her kan kun læses. Ændringer gøres i en konsol, der er åbnet til det."
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, with the roles that were granted to them; `kommuner` are those of the role kommune."""
+    """Who asks, with the roles that were granted to them; `kommuner` are those of the role kommune.
+
+    `only_reads`: they came in by a way on which nothing can be changed, whatever their roles are.
+    """
 
     identity: str
     roles: frozenset[Role]
     kommuner: frozenset[str]
+    only_reads: bool = False
+
+    @property
+    def why_no_change(self) -> str | None:
+        """Why they can change nothing at all here, Danish; None where it depends on their roles."""
+        return ONLY_READING if self.only_reads else None
 
     @property
     def reads_all(self) -> bool:
@@ -40,16 +52,28 @@ class Caller:
 
     def may_fill_in(self, code: str) -> bool:
         """Whether the caller may fill in this kommune's template, checklists and contact point."""
-        return Role.ADMINISTRATOR in self.roles or code in self.kommuner
+        return not self.only_reads and (Role.ADMINISTRATOR in self.roles or code in self.kommuner)
 
 
-def caller_identity() -> str:
-    """The operating system's user: the name, or the number where it has none."""
+def caller_identity(home: Path | None = None) -> str:
+    """The operating system's user: the name, or the number where it has none.
+
+    Whoever works by sudo as the owner of the `home` is still themselves: sudo says who called it, and makes nobody the
+    owner whom its rules do not let. Root is nobody in particular, and counts as the owner. To another's home the
+    variable proves nothing, for anybody can set it. None is a home that is about to be made, by its owner.
+    """
     uid = os.getuid()
+    if home is None or home.stat().st_uid == uid:
+        uid = _caller_of_sudo() or uid
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid:{uid}"
+
+
+def _caller_of_sudo() -> int | None:
+    text = os.environ.get("SUDO_UID", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def caller_of(conn: Connection, identity: str) -> Caller:

@@ -25,7 +25,7 @@ def connected(conn: Connection, code: str) -> tuple[KommuneName, ContactPoint]:
     """
     kommune, table = find_kommune(conn, code), tables.connection
     query = select(table.c.contact_email, table.c.contact_note, table.c.version)
-    row = conn.execute(query.where(table.c.kommune_code == kommune.code).with_for_update()).one_or_none()
+    row = conn.execute(query.where(table.c.kommune_code == kommune.code)).one_or_none()
     if row is None:
         raise RuleError(
             f"{kommune.name} ({kommune.code}) er ikke tilsluttet endnu. "

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, literal_column, select
 
+from engine.desk.certificates import CertificateWarning, certificate_warnings
 from engine.desk.contacts import Contact, contact_points, vendors
 from engine.desk.incidents import list_incidents
 from engine.desk.look_up import AdvisView, TraceLine, trace_line
@@ -118,6 +119,7 @@ class Status:
     engine_since: datetime | None  # since when without a break
     channels: tuple[Channel, ...]
     stalls: tuple[Stall, ...]
+    certificates: tuple[CertificateWarning, ...]  # of ours that end soon, have ended or cannot be used
     open_cases: dict[str, int]  # by kind
     untaken_cases: int  # that nobody has taken, and no incident explains
     open_incidents: tuple[str, ...]  # their titles, with how they stand
@@ -229,6 +231,7 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
             Stall(row.name, watched(row.name).what, row.since, row.detail, watched(row.name).do)
             for row in conn.execute(select(tables.stall).order_by(tables.stall.c.since))
         ),
+        certificates=certificate_warnings(conn, now),
         open_cases={kind.value: cases.get(kind.value, 0) for kind in CaseKind},
         untaken_cases=_count(
             conn, case, case.c.closed_at.is_(None), case.c.taken_by.is_(None), case.c.held_by.is_(None)

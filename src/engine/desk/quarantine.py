@@ -1,22 +1,22 @@
 """What could not be taken in: looked at, handed in again, or discarded. Its content is personal and never shown."""
 
 import contextlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from engine.desk.act import Act
 from engine.domain.audit import Action
 from engine.domain.events import EventKind
 from engine.domain.intake import QuarantineDecision, QuarantineReason
 from engine.domain.registration import checked_remark
-from engine.errors import NotFoundError, RuleError, SundhedsagentError
+from engine.errors import NotFoundError, RuleError
 from engine.home import Home
 from engine.local_time import local_text
+from engine.settings import Settings
 from engine.store import tables
 from engine.store.payloads import PayloadBox
 
@@ -67,26 +67,26 @@ def file_of(home: Home, item: Quarantined) -> Path:
     return folder / item.name
 
 
-def retry_quarantined(act: Act, home: Home, box: PayloadBox, quarantine_id: int, reason: str = "") -> Path:
-    """Hand it in again, as a new delivery; the path of the new file.
+def retry_quarantined(
+    act: Act, home: Home, settings: Settings, box: PayloadBox, quarantine_id: int, reason: str = ""
+) -> None:
+    """Hand it in again, as a new delivery: whichever engine next looks at the database takes it.
 
-    The file is written before the decision is: a crash in between hands it in twice, and that is a copy like any other.
+    RuleError where it was decided already, where its content cannot be read, or is still too large.
     """
-    from engine.links.folders import write_durably  # noqa: PLC0415 - nobody else here needs the folders
-
     item = _undecided(act, quarantine_id)
     why = checked_remark(reason, "begrundelsen") if reason.strip() else ""
-    data = _content(act.conn, home, box, item)
-    inbox = home.vans_in if item.channel == VANS else home.afsend
-    path = inbox / f"karantaene-{quarantine_id}-{secrets.token_hex(4)}.xml"
-    (error,) = write_durably([(path, data)])
-    if error is not None:
-        raise SundhedsagentError(f"{path} kan ikke skrives: {error}. Intet er ændret.")
+    if item.is_kept:
+        _try_to_open(act.conn, box, item)
+    else:
+        _keep(act, box, item, _read(file_of(home, item), *_limit(settings, item)))
     _decide(act, item, QuarantineDecision.RETRIED, why)
+    act.conn.execute(
+        update(tables.quarantine).where(tables.quarantine.c.id == item.id).values(handed_in=True)
+    )
     _record(
         act, item, EventKind.QUARANTINE_RETRIED, Action.QUARANTINE_RETRIED, f": {why}" if why else "", why
     )
-    return path
 
 
 def discard_quarantined(act: Act, quarantine_id: int, reason: str) -> Quarantined:
@@ -99,26 +99,42 @@ def discard_quarantined(act: Act, quarantine_id: int, reason: str) -> Quarantine
 
 
 def clear_file(home: Home, item: Quarantined) -> None:
-    """Take the file out of the folder, once the decision is committed. What is kept nowhere else stays; what is handed
-    in again lies in the inbox.
-    """
-    if item.is_kept or item.decision is QuarantineDecision.RETRIED:
+    """Take the file out of the folder, once the decision is committed. What is kept nowhere else stays."""
+    if item.is_kept:
         path = file_of(home, item)
         for each in (path, path.with_name(f"{path.name}.reason.json")):
             with contextlib.suppress(OSError):
                 each.unlink(missing_ok=True)
 
 
-def _content(conn: Connection, home: Home, box: PayloadBox, item: Quarantined) -> bytes:
+def _try_to_open(conn: Connection, box: PayloadBox, item: Quarantined) -> None:
+    """PayloadError for who decides, rather than for the engine afterwards."""
     quarantine, payload = tables.quarantine, tables.payload
     query = select(payload.c.sealed).join(quarantine, quarantine.c.payload_id == payload.c.id)
-    sealed = conn.execute(query.where(quarantine.c.id == item.id)).scalar()
-    if sealed is not None:
-        return box.open(sealed)
+    box.open(conn.execute(query.where(quarantine.c.id == item.id)).scalar_one())
+
+
+def _limit(settings: Settings, item: Quarantined) -> tuple[str, int]:
+    if item.channel == VANS:
+        return "vans.max_envelope_bytes", settings.vans.max_envelope_bytes
+    return "kvittering.max_besked_bytes", settings.kvittering.max_besked_bytes
+
+
+def _read(path: Path, setting: str, most: int) -> bytes:
     try:
-        return file_of(home, item).read_bytes()
+        size = path.stat().st_size
+        if size > most:
+            raise RuleError(f"Filen fylder {size} byte, og {setting} er {most}. Hæv grænsen først.")
+        return path.read_bytes()
     except OSError as error:
-        raise RuleError(f"Indholdet er der ikke længere: {file_of(home, item)} kan ikke læses.") from error
+        raise RuleError(f"Indholdet er der ikke længere: {path} kan ikke læses.") from error
+
+
+def _keep(act: Act, box: PayloadBox, item: Quarantined, data: bytes) -> None:
+    payload_id = act.tx.next_id("payload")
+    act.conn.execute(insert(tables.payload).values(id=payload_id, sealed=box.seal(data)))
+    table = tables.quarantine
+    act.conn.execute(update(table).where(table.c.id == item.id).values(payload_id=payload_id))
 
 
 def _undecided(act: Act, quarantine_id: int) -> Quarantined:

@@ -60,6 +60,7 @@ def resend(act: Act, wanted: AdvisFilter, reason: str) -> Resend:
         for row in act.conn.execute(rounds).all():
             ledger.add(
                 publication,
+                id=act.tx.next_id("publication"),
                 advis_id=row.advis_id,
                 round=row.round + 1,
                 ordered_at=act.now,

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from engine.desk.act import Act
+from engine.desk.certificates import certificate_warnings
 from engine.desk.contacts import Contact, beskedfordeler, contact_points, hotline, vendors
 from engine.domain.alarm import CaseKind, MailKind
 from engine.domain.audit import Action
@@ -49,6 +50,7 @@ class TodoKind(StrEnum):
     MAIL = "mail"
     REQUEST = "anmodning"
     STALL = "stilstand"
+    CERTIFICATE = "certifikat"
 
     @property
     def danish(self) -> str:
@@ -65,6 +67,7 @@ _KINDS = {
     TodoKind.MAIL: "afviste mails",
     TodoKind.REQUEST: "anmodninger",
     TodoKind.STALL: "står stille",
+    TodoKind.CERTIFICATE: "certifikater",
 }
 
 _BY_HAND = (TodoKind.UNMATCHED, TodoKind.NEGATIVE, TodoKind.MAIL)
@@ -166,6 +169,11 @@ class _Desk:
             TodoKind.INCIDENT: (self._incidents(), tables.incident.c.proposed_at, self._incident_items),
             TodoKind.STEP: (self._steps(), tables.incident_step.c.due_at, self._step_items),
             TodoKind.STALL: (select(tables.stall), tables.stall.c.since, self._stall_items),
+            TodoKind.CERTIFICATE: (
+                self._certificates(),
+                func.min(tables.certificate.c.told_at),
+                self._certificate_items,
+            ),
         }
 
     def _theirs(self, query: Select[Any], column: ColumnElement[Any]) -> Select[Any]:
@@ -489,6 +497,25 @@ class _Desk:
                 "sundhedsagent status",
             )
             for row in rows
+        ]
+
+    def _certificates(self) -> Select[Any]:
+        table = tables.certificate
+        return select(table.c.identity).where(table.c.told.is_not(None)).group_by(table.c.identity)
+
+    def _certificate_items(self, _rows: Any) -> list[TodoItem]:
+        return [
+            self._item(
+                TodoKind.CERTIFICATE,
+                each.identity,
+                each.since,
+                each.what,
+                None,
+                [],
+                each.do,
+                "sundhedsagent doctor",
+            )
+            for each in certificate_warnings(self._conn, self._now)
         ]
 
     def _item(

@@ -51,6 +51,7 @@ class Action(StrEnum):
     QUARANTINE_RETRIED = "quarantine-retried"
     QUARANTINE_DISCARDED = "quarantine-discarded"
     HANDLED = "handled"
+    DATABASE_RESTORED = "database-restored"
 
     @property
     def danish(self) -> str:
@@ -97,6 +98,7 @@ _DANISH = {
     Action.QUARANTINE_RETRIED: "karantæne prøvet igen",
     Action.QUARANTINE_DISCARDED: "karantæne kasseret",
     Action.HANDLED: "markeret som behandlet",
+    Action.DATABASE_RESTORED: "database gendannet",
 }
 
 Values = Mapping[str, Any]

@@ -93,6 +93,11 @@ class EventKind(StrEnum):
     STALLED = "stalled"
     MOVED_AGAIN = "moved-again"
     CLOCK_WAS_SET = "clock-was-set"
+    DATABASE_RESTORED = "database-restored"
+    CERTIFICATE_EXPIRES = "certificate-expires"
+    CERTIFICATE_EXPIRED = "certificate-expired"
+    CERTIFICATE_UNUSABLE = "certificate-unusable"
+    CERTIFICATE_GOOD = "certificate-good"
 
 
 _SENTENCES: dict[EventKind, str] = {
@@ -182,6 +187,13 @@ _SENTENCES: dict[EventKind, str] = {
     EventKind.STALLED: "{what} har stået stille i {minutes} min: {detail}",
     EventKind.MOVED_AGAIN: "{what} er i gang igen",
     EventKind.CLOCK_WAS_SET: "Maskinens ur er stillet {seconds} s; alle frister er flyttet med",
+    EventKind.DATABASE_RESTORED: (
+        "Databasen er gendannet fra sikkerhedskopien fra {at}; det, der skete derefter, er ikke med"
+    ),
+    EventKind.CERTIFICATE_EXPIRES: "Certifikatet til {uses}{where} udløber {day}, {left}",
+    EventKind.CERTIFICATE_EXPIRED: "Certifikatet til {uses}{where} udløb {day}",
+    EventKind.CERTIFICATE_UNUSABLE: "Certifikatet til {uses}{where} kan ikke bruges: {error}",
+    EventKind.CERTIFICATE_GOOD: "Certifikatet til {uses}{where} er i orden igen og gælder til {day}",
 }
 
 

@@ -17,6 +17,10 @@ BundleId = NewType("BundleId", str)  # Bundle.id: new on every sending
 BeskedId = NewType("BeskedId", str)  # lower-case UUID; receivers deduplicate on it
 SystemUuid = NewType("SystemUuid", str)  # a system's UUID in ADM, lower case
 
+# FHIR allows 64 characters, VANS a UUID of 36. One that is longer than this is no id: an index of PostgreSQL takes
+# entries of 2.7 kB at most, and two ids must fit in one, in whatever alphabet they are written.
+LONGEST_ID = 200
+
 _BESKED_NAMESPACE = UUID("6f0b9b1e-54f2-5f0c-9a3e-2b8c1d7e4a55")
 
 _CPR = re.compile(

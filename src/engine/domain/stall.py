@@ -1,6 +1,6 @@
 """Nothing stalls in silence: every queue, channel and station, with its age limit and what to do past it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.domain import pulse
 
@@ -17,13 +17,13 @@ class Watched:
 
 WATCHED = (
     Watched(
-        "inbox:vans",
+        pulse.INBOX_VANS,
         "Filer fra VANS",
         "incident.unprocessed_after",
         "Se loggen: kører motoren, og er der plads på disken?",
     ),
     Watched(
-        "inbox:beskedfordeler",
+        pulse.INBOX_BESKEDFORDELER,
         "Kvitteringer fra Beskedfordeleren",
         "incident.unprocessed_after",
         "Se loggen: kører motoren, og er der plads på disken?",
@@ -79,6 +79,10 @@ WATCHED = (
     Watched(pulse.DRIFTSTATUS, "driftstatus", "monitor.mail_after", "Gør trinnene manuelt imens."),
 )
 _STATION = "monitor.station_after"
+_ENGINE_GONE = (
+    "Se, om maskinen kører, og start motoren: det, der ligger i dens mapper, venter."
+    " Er motoren nedlagt, glemmes den efter en uge."
+)
 CHANNELS = {
     pulse.VANS_IN: "VANS ind",
     pulse.VANS_OUT: "VANS ud",
@@ -98,6 +102,12 @@ WAITS_FOR = {
 
 def watched(name: str) -> Watched:
     """What is known of one that is watched; stations are all alike, and regions have words of their own."""
+    base, holder = pulse.parted(name)
+    if base == pulse.ENGINE:
+        return Watched(name, f"Motoren på {holder}", _STATION, _ENGINE_GONE)
+    if holder:
+        its = watched(base)
+        return replace(its, name=name, what=f"{its.what} på {holder}")
     for each in WATCHED:
         if each.name == name:
             return each

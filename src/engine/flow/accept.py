@@ -120,6 +120,7 @@ def order_publication(ledger: Ledger, advis: KnownAdvis, alarm_after: timedelta)
     """Leave the work for publish; a further round repeats the same BeskedId."""
     ledger.add(
         tables.publication,
+        id=ledger.tx.next_id("publication"),
         advis_id=advis.id,
         round=advis.round,
         ordered_at=ledger.now,

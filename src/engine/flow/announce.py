@@ -11,6 +11,7 @@ from engine.domain import pulse
 from engine.domain.alarm import MailKind
 from engine.domain.events import EventKind, Level
 from engine.domain.incident import Channel, IncidentStepState, Phase
+from engine.flow.claims import Claims
 from engine.flow.incidents import change_step, refused_step
 from engine.flow.mail_texts import MailTexts
 from engine.flow.mailing import order_mail
@@ -32,6 +33,7 @@ class Announce(Sending[StatusUpdate]):
 
     name: ClassVar[str] = "announce"
     outbox = tables.incident_step
+    claims: ClassVar[Claims] = Claims(tables.incident_step)
     channel: ClassVar[str] = pulse.DRIFTSTATUS
     limit = 1
 

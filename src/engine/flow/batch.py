@@ -3,6 +3,7 @@ memory, so that what one message changes, the next one in the batch sees.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from engine.domain.advis import HospitalNotification
@@ -18,6 +19,9 @@ from engine.store.known import KnownAdvis
 from engine.store.ledger import Ledger
 from engine.store.payloads import PayloadBox
 from engine.wire.vans_envelope import EndPointType, MessageEnvelope, ReceiptKind
+
+# The outbox sends a receipt that has not gone out as an answer by then: whoever should have answered has died.
+_REPLY_FIRST = timedelta(seconds=10)
 
 
 class Batch:
@@ -149,8 +153,17 @@ class Batch:
             advis_id=advis_id,
             payload_id=payload_id,
         )
+        # Where the envelope came by HTTPS its receipt is the answer to the request (reply.py), within moments.
+        later = self.ledger.now + _REPLY_FIRST if self.settings.takes_vans else None
         order_receipt(
-            self.ledger, head, meta, receipt, envelope_in_id=row_id, advis_id=advis_id, error_text=error_text
+            self.ledger,
+            head,
+            meta,
+            receipt,
+            envelope_in_id=row_id,
+            advis_id=advis_id,
+            error_text=error_text,
+            next_at=later,
         )
         return row_id
 

@@ -66,13 +66,20 @@ class Detect:
     name: ClassVar[str] = "detect"
 
     def __init__(
-        self, inbox: Inbox, db: Database, clock: Clock, settings: Settings, texts: MailTexts
+        self,
+        inbox: Inbox,
+        db: Database,
+        clock: Clock,
+        settings: Settings,
+        texts: MailTexts,
+        holder: str = "",
     ) -> None:
         self._inbox = inbox
         self._db = db
         self._clock = clock
         self._settings = settings
         self._texts = texts
+        self._holder = holder  # empty where no other engine shares the database
         self._looked: Steady | None = None
         self._old_since: Steady | None = None  # since when the oldest arrival has been too old
         self._habits: dict[str, Habit] = {}  # by region code, and "" for all of them
@@ -83,7 +90,7 @@ class Detect:
         if self._looked is None:
             # What came while the engine was down is to be taken before a silence is told.
             self._looked = steady
-        if _passed(self._looked, steady) < _EVERY:
+        if steady.since(self._looked) < _EVERY:
             return 0
         try:
             oldest = await self._inbox.oldest()
@@ -93,8 +100,9 @@ class Detect:
             )
         look = await self._db.read(lambda conn: self._look(conn, oldest))
         done = 0
+        # Looked at again before it is told: another engine may just have told the same.
         if look is None or look.must_beat or self._changes(look):
-            done = await self._db.write(lambda tx: self._record(tx, look))
+            done = await self._db.write(lambda tx: self._record(tx, look and self._look(tx.conn, oldest)))
         self._looked = steady
         return done
 
@@ -108,6 +116,8 @@ class Detect:
         if self._learnt != hour_of(now):
             self._learn(conn, now)
         known = pulses(conn)
+        if self._holder:
+            oldest = _oldest_of_all(known, now)
         watch = known.get(pulse.WATCH)
         standing = incidents.standing(conn, self._settings, now)
         lasting = standing.lasting
@@ -203,7 +213,7 @@ class Detect:
         self._old_since = self._old_since or steady
         heard = known.get(pulse.VANS_IN)
         is_moving = heard is not None and heard.good_at is not None and now - heard.good_at < _STILL_THERE
-        if not is_known and _passed(self._old_since, steady) < (may_lie if is_moving else _STILL_THERE):
+        if not is_known and steady.since(self._old_since) < (may_lie if is_moving else _STILL_THERE):
             return None
         return Sign(f"Det ældste fra VANS har ligget ubehandlet siden {local_text(oldest)}", oldest)
 
@@ -283,15 +293,15 @@ class Detect:
 
     def _record_regions(self, ledger: Ledger, look: Look) -> None:
         stall, conn = tables.stall, ledger.tx.conn
-        names = _region_names(conn)
+        names, already = _region_names(conn), _told_regions(conn)
         for code, sign in look.silent.items():
-            if pulse.region(code) in look.told:
+            if pulse.region(code) in already:
                 continue
             row = {"name": pulse.region(code), "since": sign.began_at, "noticed_at": ledger.now}
             name = names.get(code, code)
             conn.execute(insert(stall).values(**row, detail=f"{name}: {sign.basis}"))
             ledger.event(EventKind.REGION_SILENT, level=Level.WARNING, region=name, basis=sign.basis)
-        for told in look.told:
+        for told in already:
             code = pulse.region_of(told) or ""
             if code not in look.silent:
                 conn.execute(delete(stall).where(stall.c.name == told))
@@ -321,6 +331,17 @@ def _waits(known: Mapping[str, Pulse], now: datetime, oldest: datetime | None) -
     return now - oldest >= _STILL_THERE and oldest > heard.good_at - _MINUTE
 
 
+def _oldest_of_all(known: Mapping[str, Pulse], now: datetime) -> datetime | None:
+    """Of what lies in the inboxes of all engines that are at work, as each has told it: so that all see the same."""
+    found = [
+        inbox.since
+        for name, inbox in known.items()
+        if pulse.parted(name)[0] == pulse.INBOX_VANS and inbox.since and inbox.bad_since is None
+        if inbox.good_at and now - inbox.good_at <= _LONGEST_BREAK
+    ]
+    return min(found, default=None)
+
+
 def _told_regions(conn: Connection) -> Collection[str]:
     stall = tables.stall
     query = select(stall.c.name).where(stall.c.name.startswith(pulse.region("")))
@@ -342,10 +363,6 @@ def _listening_since(known: Mapping[str, Pulse], now: datetime) -> datetime | No
     if watch is None or watch.good_at is None or now - watch.good_at > _LONGEST_BREAK:
         return None
     return watch.since
-
-
-def _passed(before: Steady, now: Steady) -> timedelta:
-    return now.elapsed - before.elapsed if before.boot == now.boot else timedelta.max
 
 
 def _region_names(conn: Connection) -> dict[str, str]:

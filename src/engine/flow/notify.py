@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection, Select, and_, bindparam, exists, literal_column, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock
 from engine.domain.alarm import CaseKind, CaseState, MailKind, Move, Stage, moves
@@ -18,7 +17,7 @@ from engine.domain.incident import Cause
 from engine.flow.case_mail import missing_count, order_case_mails
 from engine.flow.mail_texts import MailTexts
 from engine.flow.timekeeping import open_ledger, own_time
-from engine.flow.trouble import told
+from engine.flow.trouble import is_of_what_is_written, told
 from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
@@ -78,9 +77,9 @@ class Notify:
                     self._do(ledger, case, move, missing, explaining)
                 ledger.write()
                 return len(found)
-        except OperationalError:
-            raise  # a full disk is no case's fault
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with this one, the others go on
+        except Exception as error:
+            if not is_of_what_is_written(error):
+                raise  # a full disk is no case's fault
             log.error("case-failed", case=case.id, **told(error))
             _set(Ledger(tx, now), case, mail_due=now + _AFTER_FAILURE, escalate_due=now + _AFTER_FAILURE)
             return 0

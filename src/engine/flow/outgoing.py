@@ -22,8 +22,11 @@ def order_receipt(
     envelope_in_id: int,
     advis_id: int | None = None,
     error_text: str | None = None,
+    next_at: datetime | None = None,
 ) -> None:
-    """Order the VANS receipt for an incoming envelope, from the end point it was sent to."""
+    """Order the VANS receipt for an incoming envelope, from the end point it was sent to; it goes out at once, or at
+    `next_at`.
+    """
     receipt = {
         "kind": kind.value,
         "original_envelope_id": head.envelope_id,
@@ -38,6 +41,7 @@ def order_receipt(
         envelope_in_id=envelope_in_id,
         advis_id=advis_id,
         receipt=to_json(receipt),
+        next_at=next_at,
     )
 
 

@@ -4,38 +4,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import structlog
 from sqlalchemy import delete, insert, select, update
 
 from engine.clock import Clock, Steady
 from engine.domain import pulse
 from engine.domain.events import EventKind, Level
 from engine.domain.stall import WAITS_FOR, WATCHED, watched
+from engine.errors import SundhedsagentError
 from engine.flow.timekeeping import open_ledger
+from engine.local_time import local_text
 from engine.ports import Inbox
 from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
-from engine.store.pulse import beat, note_bad, note_good, note_good_at, pulses
+from engine.store.pulse import beat, note_bad, note_good, note_good_at, note_oldest, pulses
 from engine.store.queues import Queue, queues
+
+log = structlog.get_logger(__name__)
+
+V = TypeVar("V")
 
 _EVERY = timedelta(seconds=10)
 # The engine beats with every look; after a longer break it has been down, or the machine has slept.
 _LONGEST_BREAK = timedelta(minutes=2)
+_FORGET_AFTER = timedelta(
+    days=7
+)  # an engine that has been told to be gone, and has not come back for so long
 _MINUTE = timedelta(minutes=1)
 
 
 class Heartbeats:
-    """When each station last came to the end of a step, by the clock that nobody sets."""
+    """When each station last came to the end of a step, by the clock that nobody sets; and how much it has handled
+    since this engine began.
+    """
 
     def __init__(self, clock: Clock, names: Iterable[str]) -> None:
         self._clock = clock
         self._at = dict.fromkeys(names, clock.steady())
+        self.handled = dict.fromkeys(self._at, 0)
 
-    def beat(self, name: str) -> None:
+    def beat(self, name: str, handled: int = 0) -> None:
         self._at[name] = self._clock.steady()
+        self.handled[name] += handled
 
     def begin_anew(self) -> None:
         """Nobody could be at work: it is no station's fault."""
@@ -75,21 +89,23 @@ class Oversee:
         db: Database,
         clock: Clock,
         settings: Settings,
+        holder: str = "",
     ) -> None:
         self._beats = beats
         self._inboxes = inboxes  # by the names of domain/stall.py
         self._db = db
         self._clock = clock
         self._settings = settings
+        self._holder = holder  # empty where no other engine shares the database
         self._looked: Steady | None = None
         self._tried: Steady | None = None
 
     async def step(self) -> int:
         """Look; how many began or ceased to stand still."""
         steady = self._clock.steady()
-        if self._looked is not None and _passed(self._looked, steady) < _EVERY:
+        if self._looked is not None and steady.since(self._looked) < _EVERY:
             return 0
-        if self._tried is not None and _passed(self._tried, steady) > _LONGEST_BREAK:
+        if self._tried is not None and steady.since(self._tried) > _LONGEST_BREAK:
             self._beats.begin_anew()
         try:
             inboxes = await self._inboxes_now()
@@ -105,21 +121,32 @@ class Oversee:
         for name, inbox in self._inboxes.items():
             try:
                 oldest[name] = await inbox.oldest()
+            except SundhedsagentError as error:  # it says itself what is wrong
+                unreadable[name] = str(error)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with this one, the others are looked at
                 unreadable[name] = f"kan ikke læses ({type(error).__name__})"
-        return Inboxes(oldest, unreadable)
+        return Inboxes(self._owned(oldest), self._owned(unreadable))
+
+    def _owned(self, values: Mapping[str, V]) -> dict[str, V]:
+        """By the names that are this engine's alone: what is well here says nothing of the others' lines."""
+        return {pulse.own(name, self._holder): value for name, value in values.items()}
 
     def _record(self, tx: Tx, inboxes: Inboxes) -> int:
         ledger = open_ledger(tx, self._clock)
         beat(ledger, pulse.ENGINE, longest_break=_LONGEST_BREAK)
-        ages = self._beats.ages()
-        note_good_at(ledger, {pulse.station(name): ledger.now - age for name, age in ages.items()})
-        note_good(ledger, inboxes.oldest)
+        ages = self._owned({pulse.station(name): age for name, age in self._beats.ages().items()})
+        note_good_at(ledger, {name: ledger.now - age for name, age in ages.items()})
+        note_oldest(ledger, inboxes.oldest)
         for name, error in inboxes.unreadable.items():
             note_bad(ledger, name, error)
         waiting = queues(tx.conn)
         _forget_idle(ledger, waiting)
-        changed = self._compare(ledger, self._still(ledger, inboxes, waiting, ages))
+        still = self._still(ledger, inboxes, waiting, ages)
+        if self._holder:
+            note_good(ledger, [pulse.own(pulse.ENGINE, self._holder)])
+            _forget_the_gone(ledger)
+            still |= self._gone(ledger)
+        changed = self._compare(ledger, still)
         ledger.write()
         return changed
 
@@ -139,13 +166,25 @@ class Oversee:
         }
         found = {}
         for each in WATCHED:
-            at, detail = since.get(each.name, (None, ""))
+            name = pulse.own(each.name, self._holder) if each.name in self._inboxes else each.name
+            at, detail = since.get(name, (None, ""))
             if at is not None and now - at > self._limit(each.limit):
-                found[each.name] = Still(at, detail)
+                found[name] = Still(at, detail)
         for name, age in ages.items():
-            station = watched(pulse.station(name))
-            if age > self._limit(station.limit):
-                found[station.name] = Still(now - age, "intet skridt er gennemført")
+            if age > self._limit(watched(name).limit):
+                found[name] = Still(now - age, "intet skridt er gennemført")
+        return found
+
+    def _gone(self, ledger: Ledger) -> dict[str, Still]:
+        """The engines that have not been seen for longer than a station may stand still, while others were at work."""
+        known = pulses(ledger.tx.conn)
+        looked_since, found = known[pulse.ENGINE].since, {}
+        for name, state in known.items():
+            base, holder = pulse.parted(name)
+            if base != pulse.ENGINE or not holder or not state.good_at or not looked_since:
+                continue
+            if ledger.now - max(state.good_at, looked_since) > self._limit(watched(name).limit):
+                found[name] = Still(state.good_at, f"ikke set siden {local_text(state.good_at)}")
         return found
 
     def _limit(self, setting: str) -> timedelta:
@@ -155,7 +194,7 @@ class Oversee:
     def _compare(self, ledger: Ledger, still: Mapping[str, Still]) -> int:
         conn, stall = ledger.tx.conn, tables.stall
         rows: dict[str, Any] = {row.name: row for row in conn.execute(select(stall))}
-        known = {name for name in rows if pulse.region_of(name) is None}  # regions are another station's
+        known = {name for name in rows if self._is_ours(name)}
         for name in still.keys() - known:
             each, one = watched(name), still[name]
             detail = ": ".join(filter(None, (each.what, one.detail)))
@@ -169,6 +208,25 @@ class Oversee:
             ledger.event(EventKind.MOVED_AGAIN, what=watched(name).what)
         return len(still.keys() ^ known)
 
+    def _is_ours(self, name: str) -> bool:
+        """Regions are another station's, and what is another engine's own it sees itself. That one is gone, all see."""
+        base, holder = pulse.parted(name)
+        return base == pulse.ENGINE or (holder in ("", self._holder) and pulse.region_of(name) is None)
+
+
+def _forget_the_gone(ledger: Ledger) -> None:
+    """Nothing stands in the status for ever because of an engine that is no more."""
+    conn = ledger.tx.conn
+    for name, state in pulses(conn).items():
+        base, holder = pulse.parted(name)
+        if base != pulse.ENGINE or not holder or not state.good_at:
+            continue
+        if ledger.now - state.good_at <= _FORGET_AFTER:
+            continue
+        log.warning("engine-forgotten", engine=holder)
+        for table in (tables.pulse, tables.stall):
+            conn.execute(delete(table).where(table.c.name.endswith(f"@{holder}", autoescape=True)))
+
 
 def _forget_idle(ledger: Ledger, waiting: Mapping[str, Queue]) -> None:
     """Where nothing waits to be tried again, nobody knows that a channel still fails: a person did the work by hand."""
@@ -176,7 +234,3 @@ def _forget_idle(ledger: Ledger, waiting: Mapping[str, Queue]) -> None:
     idle = [channel for channel, queue in WAITS_FOR.items() if not waiting[queue].count]
     forget = update(table).where(table.c.name.in_(idle), table.c.bad_since.is_not(None))
     ledger.tx.conn.execute(forget.values(bad_since=None, error=None))
-
-
-def _passed(before: Steady, now: Steady) -> timedelta:
-    return now.elapsed - before.elapsed if before.boot == now.boot else timedelta.max

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from engine.clock import Clock
 from engine.domain import pulse
 from engine.domain.events import EventKind, Level
+from engine.flow.claims import NOW, Claims
 from engine.flow.sending import Sending
 from engine.ports import MailOutbox, OutgoingMail, SendResult
 from engine.settings import Settings
@@ -18,6 +19,9 @@ from engine.store.ledger import Ledger
 from engine.store.payloads import PayloadBox
 
 _MINUTE = timedelta(minutes=1)
+_TRIED_BETWEEN = select(func.count()).where(
+    tables.mail.c.attempted_at > bindparam("since", type_=tables.Instant), tables.mail.c.attempted_at <= NOW
+)
 
 
 class Post(Sending[OutgoingMail]):
@@ -25,6 +29,8 @@ class Post(Sending[OutgoingMail]):
 
     name: ClassVar[str] = "post"
     outbox = tables.mail
+    claims: ClassVar[Claims] = Claims(tables.mail)
+    claims_alone: ClassVar[bool] = True  # the rate limit is for all engines together
     channel: ClassVar[str] = pulse.MAIL
     limit = 1
 
@@ -73,9 +79,9 @@ class Post(Sending[OutgoingMail]):
         )
 
     def _claim(self, tx: Tx) -> tuple[int, Sequence[Any]]:
-        mail, now = self.outbox, self._clock.now()
-        lately = select(func.count()).where(mail.c.attempted_at > now - _MINUTE, mail.c.attempted_at <= now)
-        if tx.conn.execute(lately).scalar_one() >= self._settings.mail.per_minute:
+        now = self._clock.now()
+        lately = tx.conn.execute(_TRIED_BETWEEN, {"since": now - _MINUTE, "now": now}).scalar_one()
+        if lately >= self._settings.mail.per_minute:
             return 0, ()
         return super()._claim(tx)
 

@@ -14,6 +14,7 @@ from engine.domain import pulse
 from engine.domain.acknowledgement import PendingState
 from engine.domain.events import EventKind, Level
 from engine.domain.ids import BeskedId, Cvr, SystemUuid
+from engine.flow.claims import Claims
 from engine.flow.sending import Sending
 from engine.ports import Beskedfordeler, OutgoingBesked, SendResult
 from engine.settings import Settings
@@ -42,6 +43,7 @@ class Publish(Sending[OutgoingBesked]):
 
     name: ClassVar[str] = "publish"
     outbox = tables.publication
+    claims: ClassVar[Claims] = Claims(tables.publication)
     channel: ClassVar[str] = pulse.BESKEDFORDELER
 
     def __init__(

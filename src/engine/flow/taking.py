@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Table
-from sqlalchemy.exc import OperationalError
 
 from engine.clock import Clock
 from engine.domain.events import EventKind, Level
 from engine.domain.intake import QuarantineReason
+from engine.flow.handed_in import HandedIn, note_taken, waiting
 from engine.flow.reading import Trouble
 from engine.flow.timekeeping import open_ledger
-from engine.flow.trouble import told
+from engine.flow.trouble import is_of_what_is_written, told
 from engine.ports import Delivery, Finished, Inbox
 from engine.settings import Settings
 from engine.store import known, tables
@@ -68,25 +68,26 @@ class Taking(ABC, Generic[R]):
 
     async def step(self) -> int:
         """Handle up to one batch; how many deliveries were handled."""
+        again = await self._db.read(lambda conn: waiting(conn, self._box, self.channel))
         deliveries = await self._inbox.take(self.per_advis * self._settings.engine.batch)
-        if not deliveries:
+        if not deliveries and not again:
             return 0
         try:
-            await self._inbox.finish(await asyncio.to_thread(self._handle, deliveries))
+            finished = await asyncio.to_thread(self._handle, [*again, *deliveries])
+            await self._inbox.finish([each for each in finished if not isinstance(each.delivery, HandedIn)])
         except BaseException:
             # What is committed already is known by its key, and will only be confirmed then.
             await self._inbox.give_back(deliveries)
             raise
-        return len(deliveries)
+        return len(again) + len(deliveries)
 
     def _handle(self, deliveries: Sequence[Delivery]) -> list[Finished]:
         items = [self.read(delivery) for delivery in deliveries]
         try:
             return self._commit(items)
-        except OperationalError:
-            # A full disk or a lost database is nobody's message: all of them wait.
-            raise
-        except Exception as error:  # noqa: BLE001 - each message is tried alone instead
+        except Exception as error:
+            if not is_of_what_is_written(error):
+                raise  # a full disk or a lost database is nobody's message: all of them wait
             log.error("batch-failed", station=self.name, **told(error))
             return [finished for item in items for finished in self._handle_alone(item)]
 
@@ -94,9 +95,9 @@ class Taking(ABC, Generic[R]):
         """One message that cannot be recorded must not stop those beside it: it is put aside."""
         try:
             return self._commit([item])
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - each message is tried alone instead
+        except Exception as error:
+            if not is_of_what_is_written(error):
+                raise
             log.error("delivery-failed", station=self.name, **told(error))
             trouble = Trouble(QuarantineReason.INTERNAL_ERROR, f"Uventet fejl: {type(error).__name__}")
             return self._commit([item], trouble)
@@ -114,6 +115,7 @@ class Taking(ABC, Generic[R]):
                 finished += self.record(ledger, fresh, aside)
             else:
                 finished += [aside(item.delivery, trouble) for item in fresh]
+            note_taken(ledger, (item.delivery for item in items))
             ledger.write()
         return finished
 

@@ -1,14 +1,16 @@
-"""Deadlines last as long as they say, also when the machine's clock is set.
+"""Deadlines last as long as they say, also when the clock is set.
 
-Instants are kept by the machine's clock, so that every reader can tell what is left of a deadline. When that clock is
-set, everything that waits is moved along by as much. How far it was set shows beside a clock that nobody sets.
+Instants are kept by one clock: the machine's, or where several machines share a database, the database's. So every
+reader can tell what is left of a deadline. When that clock is set, everything that waits is moved along by as much. How
+far it was set shows beside a clock that nobody sets: each machine's own, from its boot. The machine that sees it first
+moves what waits, and the others begin anew from there, so that none does it again.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Connection, insert, literal_column, select, update
+from sqlalchemy import Column, Connection, bindparam, delete, insert, literal_column, select, update
 
 from engine.clock import Clock, Steady
 from engine.domain.events import EventKind, Level
@@ -21,14 +23,19 @@ log = structlog.get_logger(__name__)
 # A time server slews a clock by less all the time. The engine's own time follows it by steps of so much.
 _LEAST_STEP = timedelta(seconds=1)
 _KEEP_EVERY = timedelta(seconds=10)
+_FORGET_AFTER = timedelta(days=30)  # a boot that is over for so long comes no more
 _MICROSECOND = timedelta(microseconds=1)
 
-# Made once: it is asked several times a second.
-_KEPT = select(
-    tables.timekeeping.c.boot,
-    tables.timekeeping.c.elapsed,
-    tables.timekeeping.c.wall,
-    tables.timekeeping.c.own,
+# The row of this boot, else the latest of the others. Made once: it is asked several times a second.
+_KEPT = (
+    select(
+        tables.timekeeping.c.boot,
+        tables.timekeeping.c.elapsed,
+        tables.timekeeping.c.wall,
+        tables.timekeeping.c.own,
+    )
+    .order_by(tables.timekeeping.c.boot != bindparam("boot"), tables.timekeeping.c.own.desc())
+    .limit(1)
 )
 
 
@@ -36,29 +43,47 @@ def open_ledger(tx: Tx, clock: Clock) -> Ledger:
     """A ledger at the present instant, after whatever waits has been moved along with the clock.
 
     Every transaction that sets a timer begins so: none is set by the new time before the others have moved to it.
-    The instant is the engine's own, which goes on steadily and is never a second away from the machine's.
+    The instant is the engine's own, which goes on steadily and is never a second away from the clock's. On a shared
+    database it is the clock's: else each machine's steady clock would make another instant of the same moment, and an
+    advis could come before the switchover that its primary is of.
     """
-    table, now, steady = tables.timekeeping, clock.now(), clock.steady()
-    row = tx.conn.execute(_KEPT).one_or_none()
+    now, steady = clock.now(), clock.steady()
+    row = _kept(tx.conn, steady)
     own = now if row is None else row.own + _passed(row, now, steady)
     is_moved = abs(now - own) >= _LEAST_STEP
-    ledger = Ledger(tx, now if is_moved else own)
+    ledger = Ledger(tx, now if is_moved or _is_shared(tx.conn) else own)
     if row is not None and row.boot == steady.boot and not is_moved and own - row.own < _KEEP_EVERY:
         return ledger
     if is_moved:
         _move(ledger, now - own)
-    elapsed = steady.elapsed // _MICROSECOND
-    values = {"boot": steady.boot, "elapsed": elapsed, "wall": now, "own": ledger.now}
-    tx.conn.execute(insert(table).values(id=1, **values) if row is None else update(table).values(**values))
+    _keep(tx.conn, steady, now, ledger.now)
     return ledger
 
 
 def own_time(conn: Connection, clock: Clock) -> datetime | None:
-    """The engine's own time; None where the machine's clock was set, and a ledger must be opened to tell."""
-    now = clock.now()
-    row = conn.execute(_KEPT).one_or_none()
-    own: datetime = now if row is None else row.own + _passed(row, now, clock.steady())
-    return own if abs(now - own) < _LEAST_STEP else None
+    """The engine's own time; None where the clock was set, and a ledger must be opened to tell."""
+    now, steady = clock.now(), clock.steady()
+    row = _kept(conn, steady)
+    own: datetime = now if row is None else row.own + _passed(row, now, steady)
+    if abs(now - own) >= _LEAST_STEP:
+        return None
+    return now if _is_shared(conn) else own
+
+
+def _is_shared(conn: Connection) -> bool:
+    return conn.dialect.name == "postgresql"
+
+
+def _kept(conn: Connection, steady: Steady) -> Any:
+    return conn.execute(_KEPT, {"boot": steady.boot}).one_or_none()
+
+
+def _keep(conn: Connection, steady: Steady, wall: datetime, own: datetime) -> None:
+    table = tables.timekeeping
+    values = {"elapsed": steady.elapsed // _MICROSECOND, "wall": wall, "own": own}
+    if conn.execute(update(table).where(table.c.boot == steady.boot).values(**values)).rowcount == 0:
+        conn.execute(delete(table).where(table.c.own < own - _FORGET_AFTER))
+        conn.execute(insert(table).values(boot=steady.boot, **values))
 
 
 def _passed(row: Any, now: datetime, steady: Steady) -> timedelta:
@@ -66,7 +91,8 @@ def _passed(row: Any, now: datetime, steady: Steady) -> timedelta:
     if row.boot == steady.boot:
         passed: timedelta = steady.elapsed - row.elapsed * _MICROSECOND
         return passed
-    # Nobody knows how long the machine was off. Its clock's word is taken, but time does not run backwards.
+    # Nobody knows how long the machine was off, or its steady clock is another one. The clock's word is taken, but
+    # time does not run backwards.
     gone: timedelta = now - row.wall
     return max(gone, timedelta())
 
@@ -81,6 +107,8 @@ def _move(ledger: Ledger, step: timedelta) -> None:
             # The column's own number: adding in the database moves a hundred thousand rows in one statement.
             .values({column.name: literal_column(f"{column.name} + {step // _MICROSECOND}")})
         )
+    # The other machines begin anew, from the row of the one that saw it: none of them moves it back.
+    ledger.tx.conn.execute(delete(tables.timekeeping))
     ledger.event(EventKind.CLOCK_WAS_SET, level=Level.WARNING, seconds=seconds)
 
 

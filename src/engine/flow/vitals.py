@@ -4,7 +4,7 @@ Every number is read from an index of what waits, or from a counter: a look cost
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from engine.domain.stall import CHANNELS, watched
 from engine.flow.oversee import Heartbeats
 from engine.settings import Settings
 from engine.store import tables
+from engine.store.certificates import held
 from engine.store.database import Database
 from engine.store.pulse import pulses
 from engine.store.queues import queues
@@ -76,7 +77,7 @@ class Vitals:
     def _exposition(self, conn: Connection) -> bytes:
         from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest  # noqa: PLC0415
 
-        families = list(_families(conn, self._clock.now(), self._beats.ages()))
+        families = list(_families(conn, self._clock.now(), self._beats))
 
         class Look:
             def collect(self) -> "Iterable[Metric]":
@@ -96,7 +97,7 @@ def _stalled(conn: Connection) -> list[str]:
     return list(conn.execute(query.order_by(stall.c.since)).scalars())
 
 
-def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) -> "Iterator[Metric]":
+def _families(conn: Connection, now: datetime, beats: Heartbeats) -> "Iterator[Metric]":
     from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415
 
     counted = tables.id_sequence
@@ -108,10 +109,9 @@ def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) ->
     ):
         yield CounterMetricFamily(f"sundhedsagent_{name}", what, value=made.get(sequence, 0))
 
-    # Rows are only added, and each waits until it is accepted: no million rows need be counted.
-    waiting, publication = queues(conn), tables.publication
-    ordered = conn.execute(select(func.max(publication.c.id))).scalar() or 0
-    accepted = ordered - waiting["queue:publications"].count
+    # Each that was ordered waits until it is accepted: no million rows need be counted.
+    waiting = queues(conn)
+    accepted = made.get("publication", 0) - waiting["queue:publications"].count
     what = "Publications that the Beskedfordeler has accepted, resends included"
     yield CounterMetricFamily("sundhedsagent_publications", what, value=accepted)
 
@@ -146,9 +146,15 @@ def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) ->
     stations = _gauge(
         "station_last_good_seconds", "Since each station came to the end of a step", labels=["station"]
     )
-    for name, age in ages.items():
+    for name, age in beats.ages().items():
         stations.add_metric([name], age / _SECOND)
     yield stations
+    handled = CounterMetricFamily(
+        "sundhedsagent_station_handled", "What each station of this engine has handled", labels=["station"]
+    )
+    for name, count in beats.handled.items():
+        handled.add_metric([name], count)
+    yield handled
     channels = _gauge("channel_up", "1 where the last attempt was good", labels=["channel"])
     known = pulses(conn)
     for name in CHANNELS:
@@ -159,10 +165,23 @@ def _families(conn: Connection, now: datetime, ages: Mapping[str, timedelta]) ->
     if heard is not None and heard.good_at is not None:
         silent = (now - heard.good_at) / _SECOND
         yield _gauge("vans_silent_seconds", "Since the last advis came in", value=silent)
+    yield _certificates(conn, now)
     stalls = _gauge("stalled", "1 for each that stands still for longer than it may", labels=["name"])
     for name in conn.execute(select(tables.stall.c.name)).scalars():
         stalls.add_metric([name], 1)
     yield stalls
+
+
+def _certificates(conn: Connection, now: datetime) -> "GaugeMetricFamily":
+    ends: dict[str, float] = {}
+    for row in held(conn):
+        left = 0.0 if row.expires_at is None else (row.expires_at - now) / _SECOND
+        ends[row.use] = min(left, ends.get(row.use, left))
+    what = "Until our own certificate expires, the soonest of each use; 0 where it cannot be used"
+    found = _gauge("certificate_expires_seconds", what, labels=["use"])
+    for use, left in ends.items():
+        found.add_metric([use], left)
+    return found
 
 
 def _gauge(name: str, what: str, **more: Any) -> "GaugeMetricFamily":

@@ -4,12 +4,10 @@ As in one_primary.py: SQLite checks foreign keys only on connections that ask fo
 every connection, raw SQL included.
 """
 
+from engine.store.triggers import Refusal
+
 GENESIS = "0" * 64
 """What stands before the audit's first entry."""
-
-
-def _refuse(name: str, moment: str, condition: str, why: str) -> str:
-    return f"CREATE TRIGGER {name} {moment} BEGIN SELECT RAISE(ABORT, '{why}') WHERE {condition}; END"
 
 
 _NOT_BOTH_OF_THE_KOMMUNE = """
@@ -54,49 +52,49 @@ _NOT_AS_AGREED = """
     AND (NEW.area = '' OR NEW.agreed_by = '' OR NOT NEW.only_kvittering)
     AND EXISTS (SELECT 1 FROM connection WHERE kommune_code = NEW.kommune_code)"""
 
-SQLITE_TRIGGERS = (
-    _refuse(
+REFUSALS = (
+    Refusal(
         "receiver_added",
         "BEFORE INSERT ON receiver",
         _NOT_AS_AGREED,
         "a receiver is added with its area, who agreed, and MedComKvittering as all that it sends",
     ),
-    _refuse(
+    Refusal(
         "switchover_planned",
         "BEFORE INSERT ON switchover",
         f"({_NOT_BOTH_OF_THE_KOMMUNE}) OR {_STANDS_ALREADY}",
         _TWO_OF_THE_KOMMUNE + ", and one at a time",
     ),
-    _refuse(
+    Refusal(
         "switchover_changed", "BEFORE UPDATE ON switchover", _NOT_BOTH_OF_THE_KOMMUNE, _TWO_OF_THE_KOMMUNE
     ),
-    _refuse(
+    Refusal(
         "switchover_settled",
         "BEFORE UPDATE ON switchover",
         "OLD.state <> 'planned'",
         "a switchover that is done or cancelled is not changed",
     ),
-    _refuse("switchover_deleted", "BEFORE DELETE ON switchover", "TRUE", "a switchover is never deleted"),
-    _refuse(
+    Refusal("switchover_deleted", "BEFORE DELETE ON switchover", "TRUE", "a switchover is never deleted"),
+    Refusal(
         "switchover_target_removed",
         "BEFORE UPDATE OF removed_at ON receiver",
         f"NEW.removed_at IS NOT NULL AND {_IS_TARGET}",
         "the receiver is to become primary by a planned switchover",
     ),
-    _refuse(
+    Refusal(
         "receiver_owes_verdict",
         "BEFORE UPDATE OF removed_at ON receiver",
         f"OLD.removed_at IS NULL AND NEW.removed_at IS NOT NULL AND NOT NEW.removed_by_force AND ({_OWES_VERDICT})",
         "the receiver owes a verdict",
     ),
-    _refuse(
+    Refusal(
         "audit_chained",
         "BEFORE INSERT ON audit",
         _NOT_NEXT_IN_CHAIN,
         "an audit entry follows the last one",
     ),
-    _refuse("audit_changed", "BEFORE UPDATE ON audit", "TRUE", "an audit entry is never changed"),
-    _refuse(
+    Refusal("audit_changed", "BEFORE UPDATE ON audit", "TRUE", "an audit entry is never changed"),
+    Refusal(
         "audit_cut",
         "BEFORE DELETE ON audit",
         "EXISTS (SELECT 1 FROM audit WHERE id < OLD.id)",

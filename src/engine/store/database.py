@@ -1,24 +1,21 @@
 """One transaction at a time: short, in a thread, the write lock taken at its start."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
+from engine.clock import Clock
 from engine.store.tables import id_sequence
 
 if TYPE_CHECKING:  # alembic takes longer to import than a look-up takes to run
     from alembic.config import Config
 
 T = TypeVar("T")
-
-CACHE_KIB = 65_536
-BUSY_TIMEOUT_MS = 30_000  # a command waits this long for another process's short transaction
 
 
 class Tx:
@@ -46,43 +43,64 @@ class Tx:
             self.conn.execute(insert(table), rows)
 
 
-class Database:
-    """A database file and the ways to read and write it."""
+class Database(ABC):
+    """A database and the ways to read and write it; sqlite.py and postgresql.py say how each does it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    @classmethod
-    def sqlite(cls, path: Path, *, cache_kib: int = CACHE_KIB) -> "Database":
-        """WAL with synchronous FULL: a committed transaction survives a power cut. Each connection caches so much."""
-        engine = create_engine(
-            f"sqlite:///{path}",
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
-            hide_parameters=True,  # an error's text must not quote rows
-        )
-        event.listen(engine, "connect", partial(_configure_sqlite, cache_kib=cache_kib))
-        event.listen(engine, "begin", _begin_sqlite)
-        return cls(engine)
+    is_shared: ClassVar[bool]  # with engines of other homes, on other machines
 
-    @contextmanager
-    def writing(self) -> Iterator[Tx]:
-        """A write transaction, committed at the end of the block, rolled back by any exception."""
-        with self.engine.connect().execution_options(writes=True) as conn, conn.begin():
-            tx = Tx(conn)
-            yield tx
-            tx.save_sequences()
+    @property
+    @abstractmethod
+    def clock(self) -> Clock:
+        """The clock that all go by: the machine's, or where several machines share the database, the database's."""
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Tx]:
+        """A write transaction, committed at the end of the block, rolled back by any exception.
+
+        There is one at a time in the whole database, so that what it has read still holds when it commits, and rows
+        become visible in the order of their ids.
+        """
+
+    @abstractmethod
+    def claiming(self, *, alone: bool = False) -> AbstractContextManager[Tx]:
+        """A transaction that changes only rows that it has locked itself, and is news to nobody; it waits for no other
+        writer where it can. `alone`: no other one writes meanwhile.
+        """
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
         """A consistent view of the database; nothing can be written through it."""
-        with self.engine.connect() as conn, conn.begin():
-            yield conn
+
+    @abstractmethod
+    def changes(self) -> AbstractContextManager[Callable[[], int]]:
+        """A number that is another one once somebody else has committed; to look costs next to nothing, and no lock.
+
+        Held open by who looks again and again. It need not tell of what the same process writes.
+        """
+
+    @abstractmethod
+    def present(self, heard: Callable[[], None]) -> AbstractContextManager[None]:
+        """While it is open, others can tell that an engine lives; `heard` is called, from any thread, when others have
+        changed something.
+        """
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a write transaction, in a thread. SQL never runs in the event loop."""
 
         def transaction() -> T:
             with self.writing() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(transaction)
+
+    async def claim(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
+        """Run `work` in a claiming transaction, in a thread."""
+
+        def transaction() -> T:
+            with self.claiming(alone=alone) as tx:
                 return work(tx)
 
         return await asyncio.to_thread(transaction)
@@ -95,16 +113,6 @@ class Database:
                 return work(conn)
 
         return await asyncio.to_thread(look)
-
-    @contextmanager
-    def changes(self) -> Iterator[Callable[[], int]]:
-        """A number that is another one once somebody else has committed; to look costs next to nothing, and no lock.
-
-        Held open by who looks again and again. It says nothing of what the same connection writes.
-        """
-        with self.engine.connect() as conn:
-            raw = conn.connection.cursor()
-            yield lambda: int(raw.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         self.engine.dispose()
@@ -126,25 +134,3 @@ def alembic_config() -> "Config":
     config.set_main_option("script_location", str(resources.files("engine.store") / "migrations"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def _configure_sqlite(dbapi_connection: Any, _record: Any, *, cache_kib: int) -> None:
-    # Transactions are begun by _begin_sqlite, not by the driver's own guess.
-    dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        f"cache_size=-{cache_kib}",
-        "temp_store=MEMORY",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(conn: Connection) -> None:
-    # IMMEDIATE: the write lock is taken before anything is read, so that what was read still holds at the commit.
-    writes = conn.get_execution_options().get("writes", False)
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

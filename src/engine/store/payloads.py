@@ -23,13 +23,16 @@ _LARGEST = 256 * 1024 * 1024
 
 
 class PayloadBox:
-    """Seals and opens payloads with one key. Safe to use from several threads."""
+    """Seals and opens payloads with one key. Safe to use from several threads. `fingerprint` names the key, and tells
+    nothing of it.
+    """
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise PayloadError(f"Nøglen skal være {KEY_BYTES} byte, men er {len(key)}")
         self._cipher = AESGCM(_derive(key, b"sundhedsagent payload"))
         self._search_key = _derive(key, b"sundhedsagent cpr search")
+        self.fingerprint = _derive(key, b"sundhedsagent key fingerprint").hex()
         self._local = threading.local()  # a zstd context serves one thread at a time
 
     def seal(self, plain: bytes) -> bytes:

@@ -31,6 +31,12 @@ def note_good_at(ledger: Ledger, at: Mapping[str, datetime]) -> None:
     _note(ledger, {name: {"good_at": when, "bad_since": None, "error": None} for name, when in at.items()})
 
 
+def note_oldest(ledger: Ledger, oldest: Mapping[str, datetime | None]) -> None:
+    """Each inbox could be read now, and its oldest delivery lies there since then; None where nothing lies there."""
+    good = {"good_at": ledger.now, "bad_since": None, "error": None}
+    _note(ledger, {name: good | {"since": since} for name, since in oldest.items()})
+
+
 def note_bad(ledger: Ledger, name: str, error: str) -> None:
     """It tried and failed; `error` is Danish and free of personal data. The first failure says since when."""
     known = pulses(ledger.tx.conn).get(name)

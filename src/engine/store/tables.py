@@ -348,11 +348,18 @@ quarantine = Table(
     Column("decided_at", Instant),
     Column("decided_by", Text),
     Column("decision_reason", Text),
+    Column("handed_in", Boolean, nullable=False, server_default="0"),  # it waits to be taken in again
     Index(
         "ix_quarantine_waiting",
         "quarantined_at",
         sqlite_where=text("decision IS NULL"),
         postgresql_where=text("decision IS NULL"),
+    ),
+    Index(
+        "ix_quarantine_handed_in",
+        "id",
+        sqlite_where=text("handed_in = 1"),
+        postgresql_where=text("handed_in"),
     ),
 )
 
@@ -369,8 +376,8 @@ advis = Table(
     Column("refused", Boolean, nullable=False),
     Column("primary_receiver_id", Id),  # the primary of receipt time
     Column("code", String(8)),
-    Column("encounter_class", String(8)),
-    Column("encounter_status", String(20)),
+    Column("encounter_class", Text),  # as the hospital wrote it, and so is the status
+    Column("encounter_status", Text),
     Column("period_start", Instant),
     Column("period_end", Instant),
     Column("leave_start", Instant),
@@ -386,7 +393,7 @@ advis = Table(
     Column("vans_sender_id", Text, nullable=False),
     Column("vans_receiver_type", String(4), nullable=False),
     Column("media_type", String(32), nullable=False),
-    Column("encoding", String(32), nullable=False),
+    Column("encoding", Text, nullable=False),  # as declared
     Column("findings", Text, nullable=False),  # JSON list of {path, code, text, severity}
     Column("cpr_hash", String(64), index=True),
     Column("sealed_person", LargeBinary),  # JSON {cpr, name}
@@ -801,9 +808,10 @@ traffic = Table(
 pulse = Table(
     "pulse",
     metadata,
-    Column("name", String(32), primary_key=True),  # domain.pulse
+    Column("name", Text, primary_key=True),  # domain.pulse
     Column("good_at", Instant),
-    Column("since", Instant),  # since when it has been good without a break that counts; for those that beat
+    # Since when it has been good without a break that counts, for those that beat; since when an inbox's oldest lies.
+    Column("since", Instant),
     Column("bad_since", Instant),  # NULL: the last attempt was good
     Column("error", Text),  # Danish; never personal data
 )
@@ -812,18 +820,36 @@ pulse = Table(
 stall = Table(
     "stall",
     metadata,
-    Column("name", String(32), primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("since", Instant, nullable=False),
     Column("noticed_at", Instant, nullable=False),
     Column("detail", Text, nullable=False),
 )
 
-# The machine's clock beside one that nobody sets: what separates them is how far it was set.
+# Our own certificates, as each engine's files were when it last looked. What is told of one is told once for all
+# engines that have the same.
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("holder", Text, primary_key=True),  # where the files lie; empty where the home is alone
+    Column("use", String(16), primary_key=True),  # domain.expiry.USES
+    Column(
+        "identity", Text, nullable=False
+    ),  # its fingerprint; of one that cannot be read, its use and holder
+    Column("file", Text, nullable=False),
+    Column("expires_at", Instant),  # NULL: it cannot be used
+    Column("fault", Text),  # why not, Danish
+    Column("seen_at", Instant, nullable=False),
+    Column("told", Integer),  # for how many days ahead its end was told last (domain.expiry)
+    Column("told_at", Instant),  # when it first was
+)
+
+# The clock that all go by beside one that nobody sets: what separates them is how far it was set. A row per boot of a
+# machine, for each has a steady clock of its own.
 timekeeping = Table(
     "timekeeping",
     metadata,
-    Column("id", Integer, primary_key=True),  # 1
-    Column("boot", Text, nullable=False),
+    Column("boot", Text, primary_key=True),
     Column("elapsed", BigInteger, nullable=False),  # microseconds since that boot
     Column("wall", Instant, nullable=False),
     Column("own", Instant, nullable=False),  # the engine's own time, never a second away
@@ -872,6 +898,14 @@ event = Table(
         sqlite_where=text("severity <> 'info'"),
         postgresql_where=text("severity <> 'info'"),
     ),
+)
+
+# Which key seals the payloads, so that no engine comes with another one. One row; the key cannot be told from it.
+sealing_key = Table(
+    "sealing_key",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("noted_at", Instant, nullable=False),
 )
 
 # Ids that a transaction must know before it inserts many rows at once.

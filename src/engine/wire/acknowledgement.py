@@ -10,7 +10,7 @@ from typing import Any, Final
 from lxml import etree
 
 from engine.domain.acknowledgement import Acknowledgement, ResponseCode
-from engine.domain.ids import BundleId, MessageId
+from engine.domain.ids import LONGEST_ID, BundleId, MessageId
 from engine.errors import Malformed
 from engine.wire import fhir, tree, xml
 from engine.wire.fhir import tag
@@ -43,7 +43,8 @@ _ACTIVITY_CODES: Final = f"{tag('activity')}/{tag('coding')}/{tag('code')}"
 def read(data: bytes) -> Acknowledgement:
     """Read an Acknowledgement by its MessageHeader.response alone: event code and profile do not matter.
 
-    Raises Malformed where it is no Acknowledgement, or lacks response.identifier or a known response.code;
+    Raises Malformed where it is no Acknowledgement, or lacks response.identifier (no longer than any id) or a
+    known response.code;
     ForbiddenMarkup for a DTD.
     """
     bundle = fhir.read_bundle(data)
@@ -56,6 +57,8 @@ def read(data: bytes) -> Acknowledgement:
     identifier = tree.split_reference(tree.value(response, _IDENTIFIER) or "")[1]
     if not identifier:
         raise Malformed("Kvitteringen mangler MessageHeader.response.identifier")
+    if len(identifier) > LONGEST_ID:
+        raise Malformed(f"Kvitteringens MessageHeader.response.identifier er længere end {LONGEST_ID} tegn")
     code = _CODES.get(tree.value(response, _CODE) or "")
     if code is None:
         raise Malformed("Kvitteringens MessageHeader.response.code mangler eller er ukendt")

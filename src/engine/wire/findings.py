@@ -12,7 +12,7 @@ from lxml import etree
 
 from engine.domain.advis import AdvisCode, EncounterClass, EncounterStatus
 from engine.domain.finding import ErrorCode, Finding
-from engine.domain.ids import is_uuid
+from engine.domain.ids import LONGEST_ID, is_uuid
 from engine.wire import notification_parts as np
 from engine.wire import tree
 from engine.wire.fhir import tag
@@ -79,7 +79,10 @@ def _bundle(report: Report, parts: Parts) -> None:
 def _id(report: Report, id_: str | None, path: str) -> None:
     if id_ is None or is_uuid(id_):
         return
-    if _FHIR_ID.fullmatch(id_):
+    if len(id_) > LONGEST_ID:
+        text = f"{path} er længere end {LONGEST_ID} tegn; meddelelsen kan ikke kendes på den"
+        report.blocking(path, ErrorCode.ELEMENT_TOO_LONG, text)
+    elif _FHIR_ID.fullmatch(id_):
         report.warning(path, ErrorCode.ID_INVALID, f"{path} er ikke et UUID")
     else:
         report.error(path, ErrorCode.ID_INVALID, f"{path} er ikke et gyldigt FHIR-id")

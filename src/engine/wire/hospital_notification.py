@@ -5,10 +5,10 @@ Sources: the implementation guide DK MedCom HospitalNotification 3.0.2, and MedC
 
 import re
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeGuard
 
 from engine.domain.advis import AdvisCode, HospitalNotification
-from engine.domain.ids import BundleId, MessageId, is_cpr
+from engine.domain.ids import LONGEST_ID, BundleId, MessageId, is_cpr
 from engine.wire import comparison, findings, tree
 from engine.wire import notification_parts as np
 from engine.wire.fhir import Bundle, tag
@@ -88,8 +88,8 @@ def read(bundle: Bundle) -> HospitalNotification:
     header = parts.header.children if parts.header else tree.NOTHING
     previous = _previous(parts)
     return HospitalNotification(
-        bundle_id=BundleId(bundle_id) if bundle_id else None,
-        message_id=MessageId(message_id) if message_id else None,
+        bundle_id=BundleId(bundle_id) if _is_id(bundle_id) else None,
+        message_id=MessageId(message_id) if _is_id(message_id) else None,
         code=parts.code,
         activity=parts.activity,
         encounter_class=tree.coding(tree.first(visit, np.CLASS))[1],
@@ -113,6 +113,11 @@ def read(bundle: Bundle) -> HospitalNotification:
         profile_version=profile_version(parts),
         findings=findings.check(parts),
     )
+
+
+def _is_id(text: str | None) -> TypeGuard[str]:
+    """One that is too long is as good as none; the findings say so."""
+    return bool(text) and len(text or "") <= LONGEST_ID
 
 
 def compare(first: Bundle, second: Bundle) -> Difference:

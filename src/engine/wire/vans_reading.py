@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from engine.domain.finding import ErrorCode, Finding, Severity
-from engine.domain.ids import is_uuid
+from engine.domain.ids import LONGEST_ID, is_uuid
 from engine.errors import Malformed
 from engine.wire import base64_text, xml
 from engine.wire.vans_model import (
@@ -52,7 +52,8 @@ def read(data: bytes) -> MessageEnvelope | ReceiptEnvelope:
     """Read one envelope.
 
     Raises Malformed or ForbiddenMarkup where it is not a VANSEnvelope with sender, receiver,
-    EnvelopeIdentifier and a Message (with an identifier) or a Receipt (with OriginalEnvelopeIdentifier).
+    EnvelopeIdentifier and a Message (with an identifier) or a Receipt (with OriginalEnvelopeIdentifier),
+    or where one of these is longer than any id.
     """
     root = xml.parse(data)
     reader = _Reader(root)
@@ -118,7 +119,7 @@ class _Reader:
         found = _text(parts, name)
         if found is None:
             raise Malformed(f"{path}.{name} mangler")
-        return found
+        return _bounded(found, f"{path}.{name}")
 
     def uuid(self, text: str, path: str) -> None:
         if not is_uuid(text):
@@ -286,7 +287,8 @@ class _Reader:
         identifier = _text(inner, "Identifier")
         if identifier is None:
             self.warn(path, ErrorCode.RESOURCE_REQUIRED, f"{path} eller dens Identifier mangler")
-        return identifier
+            return None
+        return _bounded(identifier, f"{path}.Identifier")
 
 
 def _text(parts: _Children, name: str) -> str | None:
@@ -295,6 +297,12 @@ def _text(parts: _Children, name: str) -> str | None:
         return None
     text = found[0].text
     return (text.strip() or None) if text else None
+
+
+def _bounded(id_: str, path: str) -> str:
+    if len(id_) > LONGEST_ID:
+        raise Malformed(f"{path} er længere end {LONGEST_ID} tegn")
+    return id_
 
 
 def _content(parts: _Children) -> tuple[bytes | None, str | None]:

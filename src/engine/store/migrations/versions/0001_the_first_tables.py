@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from engine.store.one_primary import SQLITE_TRIGGERS
+from engine.store.one_primary import refusals
 
 revision = "0001"
 down_revision = None
@@ -84,8 +84,8 @@ def upgrade() -> None:
         sa.Column("refused", sa.Boolean(), nullable=False),
         sa.Column("primary_receiver_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("code", sa.String(length=8), nullable=True),
-        sa.Column("encounter_class", sa.String(length=8), nullable=True),
-        sa.Column("encounter_status", sa.String(length=20), nullable=True),
+        sa.Column("encounter_class", sa.Text(), nullable=True),
+        sa.Column("encounter_status", sa.Text(), nullable=True),
         sa.Column("period_start", sa.BigInteger(), nullable=True),
         sa.Column("period_end", sa.BigInteger(), nullable=True),
         sa.Column("leave_start", sa.BigInteger(), nullable=True),
@@ -101,7 +101,7 @@ def upgrade() -> None:
         sa.Column("vans_sender_id", sa.Text(), nullable=False),
         sa.Column("vans_receiver_type", sa.String(length=4), nullable=False),
         sa.Column("media_type", sa.String(length=32), nullable=False),
-        sa.Column("encoding", sa.String(length=32), nullable=False),
+        sa.Column("encoding", sa.Text(), nullable=False),
         sa.Column("findings", sa.Text(), nullable=False),
         sa.Column("cpr_hash", sa.String(length=64), nullable=True),
         sa.Column("sealed_person", sa.LargeBinary(), nullable=True),
@@ -369,6 +369,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("next_at IS NOT NULL"),
         postgresql_where=sa.text("next_at IS NOT NULL"),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in SQLITE_TRIGGERS:
-            op.execute(trigger)
+    for refusal in refusals(op.get_bind().dialect.name):
+        for statement in refusal.statements(op.get_bind().dialect.name):
+            op.execute(statement)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from engine.store.administration import SQLITE_TRIGGERS
+from engine.store.administration import REFUSALS
 
 revision = "0002"
 down_revision = "0001"
@@ -217,6 +217,6 @@ def upgrade() -> None:
     op.add_column("receiver", sa.Column("removed_by_force", sa.Boolean(), server_default="0", nullable=False))
     op.add_column("receiver", sa.Column("version", sa.Integer(), server_default="1", nullable=False))
     op.execute("INSERT INTO id_sequence (name, next_id) VALUES ('audit', 1)")
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in SQLITE_TRIGGERS:
-            op.execute(trigger)
+    for refusal in REFUSALS:
+        for statement in refusal.statements(op.get_bind().dialect.name):
+            op.execute(statement)
