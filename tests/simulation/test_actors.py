@@ -32,7 +32,7 @@ class Bench:
         self.engine = make_engine(home, self.roster)
         self.now = start
         self.simulation = Simulation(
-            home,
+            folders.HomeMailboxes(home),
             Script(
                 roster=self.roster,
                 seed=seed,

@@ -11,7 +11,6 @@ from engine.home import Home
 from engine.local_time import local
 from engine.simulation.history import seed_traffic
 from engine.store import tables
-from engine.store.database import Database
 
 NOW = datetime(2026, 7, 1, 10, 20, tzinfo=UTC)  # a Wednesday, twenty past twelve in Denmark
 HOUR = timedelta(hours=1)
@@ -23,7 +22,7 @@ def weeks(
     home: Home, now: datetime = NOW, seed: int = 1, per_day: int = 1_200
 ) -> dict[datetime, dict[str, int]]:
     """What was put into the home: by hour and region."""
-    db, table = Database.sqlite(home.database_file), tables.traffic
+    db, table = home.open_database(), tables.traffic
     found: dict[datetime, dict[str, int]] = defaultdict(dict)
     with db.writing() as tx:
         tx.conn.execute(table.delete())

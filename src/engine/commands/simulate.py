@@ -11,6 +11,8 @@ from engine.commands.output import number, say
 from engine.errors import RuleError
 
 if TYPE_CHECKING:
+    from engine.home import Home
+    from engine.settings import Settings
     from engine.simulation import SimKommune
 
 
@@ -36,17 +38,18 @@ def simulate(
     ] = 5,
 ) -> None:
     from engine import simulation
-    from engine.settings import Settings
 
     if habits not in simulation.PRESETS:
         raise typer.BadParameter(f"skal være en af {', '.join(simulation.PRESETS)}.", param_hint="--habits")
     home = home_of(ctx)
-    settings = Settings.load(home)
-    if settings.environment == "production":
-        # It takes what lies in vans/out and in the dueslag, as the real ones would.
-        raise RuleError("En hjemmemappe i produktion kan ikke simuleres: rigtige svar ville gå tabt.")
+    settings = settings_to_simulate(home)
+    if settings.beskedfordeler.via == "amqp" or settings.takes_vans or settings.vans.send_by == "https":
+        raise RuleError(
+            "simulate bruger hjemmets mapper, men indstillingerne siger AMQP eller HTTPS. "
+            "Brug: sundhedsagent simulate-beskedfordeler --help"
+        )
     drawn = secrets.randbelow(1_000_000) if seed is None else seed
-    roster = _roster(ctx, drawn, kommuner)
+    roster = roster_of(ctx, drawn, kommuner)
     say(f"Frø: {drawn}")
     totals, missing = simulation.simulate(
         home,
@@ -66,7 +69,17 @@ def simulate(
     )
 
 
-def _roster(ctx: typer.Context, seed: int, count: int) -> "tuple[SimKommune, ...]":
+def settings_to_simulate(home: "Home") -> "Settings":
+    """The home's settings; RuleError in production: the simulation takes answers, as the real ones would."""
+    from engine.settings import Settings
+
+    settings = Settings.load(home)
+    if settings.environment == "production":
+        raise RuleError("En hjemmemappe i produktion kan ikke simuleres: rigtige svar ville gå tabt.")
+    return settings
+
+
+def roster_of(ctx: typer.Context, seed: int, count: int) -> "tuple[SimKommune, ...]":
     """Those who are connected; where nobody is, some kommuner are drawn and connected."""
     from engine.simulation import demo_roster
     from engine.simulation.registered import connect_roster, registered_roster

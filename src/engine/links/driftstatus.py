@@ -5,7 +5,7 @@ The API has no key that makes a repeated call harmless, so what a crash may repe
 the key in its metadata, an update by its status and text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.ports import SendResult, StatusUpdate
@@ -29,33 +29,28 @@ class HttpStatusPage:
         self._token = settings.driftstatus_token
 
     async def post(self, updates: Sequence[StatusUpdate]) -> Sequence[SendResult]:
+        async with self._client() as client:
+            return [await _result(self._post(client, each)) for each in updates]
+
+    async def reach(self) -> SendResult:
+        """Ask for the incidents, as before one is made, and make none."""
+        async with self._client() as client:
+            return await _result(self._open(client))
+
+    def _client(self) -> "httpx.AsyncClient":
         import httpx  # noqa: PLC0415
 
         headers = {"Authorization": f"OAuth {self._token}"} if self._token else {}
-        async with httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S) as client:
-            return [await self._post(client, each) for each in updates]
+        return httpx.AsyncClient(headers=headers, timeout=_TIMEOUT_S)
 
-    async def _post(self, client: "httpx.AsyncClient", item: StatusUpdate) -> SendResult:
-        """Never raises."""
-        import httpx  # noqa: PLC0415
+    async def _post(self, client: "httpx.AsyncClient", item: StatusUpdate) -> str:
+        if item.external_id is None:
+            return await self._create(client, item)
+        await self._update(client, item, item.external_id)
+        return item.external_id
 
-        try:
-            if item.external_id is None:
-                return SendResult(external_id=await self._create(client, item))
-            await self._update(client, item, item.external_id)
-        except httpx.HTTPStatusError as error:
-            code = error.response.status_code
-            is_final = _REFUSED <= code < _SERVER_FAULT and code not in _MAY_PASS
-            return SendResult(f"driftstatus svarer {code}", final=is_final)
-        except httpx.TimeoutException:
-            return SendResult("driftstatus svarer ikke inden for tiden")
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            return SendResult("incident.driftstatus_api er ikke en adresse på HTTP", final=True)
-        except httpx.HTTPError:
-            return SendResult("Der er ingen forbindelse til driftstatus")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return SendResult("driftstatus svarer noget, der ikke kan læses")
-        return SendResult(external_id=item.external_id)
+    async def _open(self, client: "httpx.AsyncClient") -> None:
+        await _call(client, "GET", f"{self._api}/incidents/unresolved")
 
     async def _create(self, client: "httpx.AsyncClient", item: StatusUpdate) -> str:
         for known in await _call(client, "GET", f"{self._api}/incidents/unresolved"):
@@ -83,6 +78,26 @@ class HttpStatusPage:
         ):
             return
         await _call(client, "PATCH", url, {"status": item.phase, "body": item.text})
+
+
+async def _result(call: Awaitable[str | None]) -> SendResult:
+    """What became of a call, which gives the incident's id where there is one. Never raises."""
+    import httpx  # noqa: PLC0415
+
+    try:
+        return SendResult(external_id=await call)
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        is_final = _REFUSED <= code < _SERVER_FAULT and code not in _MAY_PASS
+        return SendResult(f"driftstatus svarer {code}", final=is_final)
+    except httpx.TimeoutException:
+        return SendResult("driftstatus svarer ikke inden for tiden")
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        return SendResult("incident.driftstatus_api er ikke en adresse på HTTP", final=True)
+    except httpx.HTTPError:
+        return SendResult("Der er ingen forbindelse til driftstatus")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return SendResult("driftstatus svarer noget, der ikke kan læses")
 
 
 async def _call(client: "httpx.AsyncClient", method: str, url: str, incident: Any = None) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.domain.registration import LIKE_CPR
+from engine.errors import UnreachableError
 from engine.home import Home
 from engine.links.folders import write_durably
 from engine.ports import MailOutbox, OutgoingMail, SendResult
@@ -72,6 +73,17 @@ class SmtpMail:
     async def send(self, mails: Sequence[OutgoingMail]) -> Sequence[SendResult]:
         return [await self._send(mail) for mail in mails]
 
+    async def reach(self) -> None:
+        """Connect and log on as for a mail, and send none. UnreachableError where that cannot be done."""
+        import aiosmtplib  # noqa: PLC0415
+
+        try:
+            await (await self._connected()).noop()
+        except aiosmtplib.SMTPResponseException as error:
+            raise UnreachableError(_refusal(error.code, error.message)) from error
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise UnreachableError(_why(error)) from error
+
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
@@ -95,7 +107,7 @@ class SmtpMail:
         except aiosmtplib.SMTPResponseException as error:
             # Log-on, sender or the server itself: another mail would meet the same, and a person can mend it.
             await self.close()
-            return SendResult(f"Mailserveren afviser os: {_quoted(error.code, error.message)}")
+            return SendResult(_refusal(error.code, error.message))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             await self.close()
             return SendResult(_why(error))
@@ -151,6 +163,10 @@ async def _is_alive(client: "aiosmtplib.SMTP") -> bool:
         return False
 
 
+def _refusal(code: int, message: str) -> str:
+    return f"Mailserveren afviser os: {_quoted(code, message)}"
+
+
 def _answered(what: str, code: int, message: str) -> SendResult:
     return SendResult(f"{what}: {_quoted(code, message)}", final=code >= _REFUSED)
 
@@ -178,4 +194,4 @@ def _why(error: Exception) -> str:
         case aiosmtplib.SMTPConnectError() | OSError():
             return "Der er ingen forbindelse til mailserveren"
         case _:
-            return f"Mailen kunne ikke afleveres ({type(error).__name__})"
+            return f"Mailserveren kan ikke bruges ({type(error).__name__})"

@@ -2,12 +2,11 @@
 
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.errors import SettingsError, os_reason
+from engine.links.sockets import bound
 from engine.settings import MonitorSettings
 
 if TYPE_CHECKING:  # needed only where a port is set, and slow to import
@@ -42,7 +41,7 @@ async def monitor(settings: MonitorSettings, probes: Probes) -> AsyncIterator[No
         def capture_signals(self) -> Iterator[None]:
             yield  # signals are the engine's
 
-    with _listening(settings) as listener:
+    with bound(settings.address, settings.port, "monitor") as listener:
         config = uvicorn.Config(
             application(probes),
             log_config=None,
@@ -81,27 +80,4 @@ def application(probes: Probes) -> "Starlette":
 
     return Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    )
-
-
-@contextlib.contextmanager
-def _listening(settings: MonitorSettings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.address, settings.port))
-        except (socket.gaierror, TypeError) as error:  # a name that nobody has, or that cannot be one
-            raise _deaf(settings, "ingen maskine hedder sådan") from error
-        except OSError as error:
-            raise _deaf(settings, os_reason(error)) from error
-        listener.listen()
-        listener.setblocking(False)  # noqa: FBT003 - its own way
-        yield listener
-
-
-def _deaf(settings: MonitorSettings, reason: str) -> SettingsError:
-    return SettingsError(
-        f"Der kan ikke lyttes på {settings.address}, port {settings.port}: {reason}. "
-        "Vælg en anden monitor.port (0: ingen), eller ret monitor.address."
     )

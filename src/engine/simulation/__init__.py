@@ -3,8 +3,8 @@
 In reading order: `made_up` (numbers and persons that are nobody's), `narrative` and `resources` (FHIR's
 parts), `messages` (adviser and kvitteringer from specs), `builders` (short ways to a spec), `envelopes` (what
 they travel in), `roster` (who takes part), `stays` (what happens to patients), `habits` (how receivers
-answer), `ledger` (what was seen from outside), `folders`, `hospital` and `receiver` (the actors),
-`simulation` (all of them at once).
+answer), `ledger` (what was seen from outside), `mailbox` and `folders` (how messages reach them), `hospital` and
+`receiver` (the actors), `simulation` (all of them at once). On real servers: `surroundings`, and what it is made of.
 """
 
 from engine.simulation.builders import an_acknowledgement, an_advis

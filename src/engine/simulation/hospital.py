@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from engine.domain.acknowledgement import ResponseCode
 from engine.domain.ids import Gln
 from engine.errors import WireError
-from engine.home import Home
-from engine.simulation import folders
 from engine.simulation.envelopes import hn_envelope, receipt_for
 from engine.simulation.ledger import Ledger
 from engine.simulation.made_up import dice, made_up_id
+from engine.simulation.mailbox import Mailbox
 from engine.simulation.messages import HnSpec, hn_bytes
 from engine.simulation.resources import instant
 from engine.simulation.roster import SimKommune, omits_zone
@@ -34,12 +33,18 @@ class _Letter:
 
 
 class Hospitals:
-    """All hospitals of the roster's regions: they share the VANS, so they share its folders."""
+    """All hospitals of the roster's regions: they share the VANS, so they share its mailbox."""
 
     def __init__(
-        self, home: Home, roster: Sequence[SimKommune], plan: Iterator[HnSpec], *, seed: int, ledger: Ledger
+        self,
+        mailbox: Mailbox,
+        roster: Sequence[SimKommune],
+        plan: Iterator[HnSpec],
+        *,
+        seed: int,
+        ledger: Ledger,
     ) -> None:
-        self._home = home
+        self._mailbox = mailbox
         self._kommuner: dict[str, SimKommune] = {kommune.gln: kommune for kommune in roster}
         self._plan = plan
         self._next: HnSpec | None = next(plan, None)
@@ -47,7 +52,6 @@ class Hospitals:
         self._ledger = ledger
         self._letters: dict[str, _Letter] = {}
         self._timers: list[tuple[datetime, str]] = []
-        self._unreadable: set[str] = set()
         self._receipts = 0
         self._resending = True
 
@@ -59,16 +63,14 @@ class Hospitals:
         while self._resending and self._timers and self._timers[0][0] <= now:
             due, message_id = heapq.heappop(self._timers)
             self._perhaps_again(message_id, due, now)
-        for path in folders.waiting(self._home.vans_out):
-            if path.name in self._unreadable:
-                continue
+        for name, data in self._mailbox.fetch():
             try:
-                self._collect(path.read_bytes(), now)
+                self._collect(data, now)
             except WireError:
-                self._unreadable.add(path.name)  # left lying, for whoever wants to see why
+                self._mailbox.left(name)
                 self._ledger.unreadable()
             else:
-                path.unlink()
+                self._mailbox.taken(name)
 
     def stop_sending(self) -> None:
         """No new adviser from now on; copies still go out."""
@@ -105,7 +107,7 @@ class Hospitals:
             primary=kommune.primary.uuid,
             systems=[receiver.uuid for receiver in kommune.receivers],
         )
-        folders.drop(self._home.vans_in, name, envelope)
+        self._mailbox.send(name, envelope)
 
     def _remind(self, message_id: str, due: datetime) -> None:
         self._letters[message_id].due = due
@@ -139,5 +141,5 @@ class Hospitals:
             self._remind(answer.response_identifier, now + RESEND_AFTER_TRANSIENT)
         self._receipts += 1
         envelope_id = made_up_id("receipt", self._seed, envelope.head.envelope_id, self._receipts)
-        folders.drop(self._home.vans_in, envelope_id, receipt_for(envelope, envelope_id=envelope_id, at=now))
+        self._mailbox.send(envelope_id, receipt_for(envelope, envelope_id=envelope_id, at=now))
         self._ledger.receipt_given()

@@ -10,12 +10,11 @@ from engine.domain.acknowledgement import ResponseCode
 from engine.domain.advis import HospitalNotification
 from engine.domain.ids import Cvr, SystemUuid
 from engine.errors import WireError
-from engine.home import Home
-from engine.simulation import folders
 from engine.simulation.envelopes import Correspondence, kvittering_besked
 from engine.simulation.habits import Course, Habits, Manner, course_of
 from engine.simulation.ledger import Ledger
 from engine.simulation.made_up import made_up_id
+from engine.simulation.mailbox import Mailbox
 from engine.simulation.messages import ISSUES, AckSpec, ack_bytes
 from engine.simulation.resources import ProvenanceSpec
 from engine.simulation.roster import SimReceiver
@@ -51,14 +50,20 @@ class _Due:
 
 
 class Receiver:
-    """One system of one roster, acting on its dueslag and on `afsend` as the real one would."""
+    """One system of one roster: fetches from its dueslag and sends kvitteringer as the real one would."""
 
     def __init__(
-        self, home: Home, system: SimReceiver, *, beskedtype: str, habits: Habits, seed: int, ledger: Ledger
+        self,
+        mailbox: Mailbox,
+        system: SimReceiver,
+        *,
+        beskedtype: str,
+        habits: Habits,
+        seed: int,
+        ledger: Ledger,
     ) -> None:
-        self._home = home
+        self._mailbox = mailbox
         self.uuid: SystemUuid = system.uuid
-        self._dueslag = home.dueslag / system.uuid
         self._beskedtype = beskedtype
         self._habits = habits
         self._seed = seed
@@ -66,20 +71,17 @@ class Receiver:
         self._known: dict[str, _Taken] = {}
         self._due: list[_Due] = []
         self._scheduled = 0
-        self._unreadable: set[str] = set()
 
     def step(self, now: datetime) -> None:
         """Do what is due by `now`."""
-        for path in folders.waiting(self._dueslag):
-            if path.name in self._unreadable:
-                continue
+        for name, data in self._mailbox.fetch():
             try:
-                self._take(path.read_bytes(), now)
+                self._take(data, now)
             except WireError:
-                self._unreadable.add(path.name)  # left lying, for whoever wants to see why
+                self._mailbox.left(name)
                 self._ledger.unreadable()
             else:
-                path.unlink()
+                self._mailbox.taken(name)
         while self._due and self._due[0].at <= now:
             due = heapq.heappop(self._due)
             if due.planned and due.taken.recovered:
@@ -150,7 +152,7 @@ class Receiver:
             media_type=taken.media_type,
         )
         self._ledger.kvittering(message_id, self.uuid, code, data)
-        folders.drop(self._home.afsend, besked_id, besked)
+        self._mailbox.send(besked_id, besked)
 
 
 def answer_to(bundle: fhir.Bundle, notification: HospitalNotification, now: datetime) -> AckSpec:

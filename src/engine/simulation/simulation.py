@@ -1,4 +1,4 @@
-"""The whole outside at once: hospitals and receivers around one home, by steps or by the wall clock."""
+"""The whole outside at once: hospitals and receivers around the engine, by steps or by the wall clock."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from engine.home import Home
+from engine.simulation.folders import HomeMailboxes
 from engine.simulation.habits import ORDINARY, Habits
 from engine.simulation.hospital import Hospitals
 from engine.simulation.ledger import Ledger, Missing, Totals
+from engine.simulation.mailbox import Mailboxes
 from engine.simulation.receiver import Receiver
 from engine.simulation.roster import SimKommune
 from engine.simulation.stays import MEAN_MESSAGES_PER_STAY, stays
@@ -32,7 +34,7 @@ class Script:
 class Simulation:
     """Owns the actors; nothing happens but in `step`, which never sleeps and never looks at a clock."""
 
-    def __init__(self, home: Home, script: Script) -> None:
+    def __init__(self, mailboxes: Mailboxes, script: Script) -> None:
         self._ledger = Ledger()
         plan = stays(
             script.roster,
@@ -41,10 +43,12 @@ class Simulation:
             every=script.stay_every,
             compression=script.compression,
         )
-        self._hospitals = Hospitals(home, script.roster, plan, seed=script.seed, ledger=self._ledger)
+        self._hospitals = Hospitals(
+            mailboxes.vans, script.roster, plan, seed=script.seed, ledger=self._ledger
+        )
         self._receivers = [
             Receiver(
-                home,
+                mailboxes.of(receiver.uuid),
                 receiver,
                 beskedtype=script.beskedtype_kvittering,
                 habits=script.habits,
@@ -148,7 +152,7 @@ def simulate(
         habits=habits,
         beskedtype_kvittering=beskedtype_kvittering,
     )
-    simulation = Simulation(home, script)
+    simulation = Simulation(HomeMailboxes(home), script)
     while True:
         wall = now()
         passed = (wall - pace.begins).total_seconds()

@@ -22,12 +22,12 @@ from engine.logs import silence_logs
 from engine.ports import Beskedfordeler, Delivery, Finished, Inbox, OutgoingBesked, SendResult
 from engine.service import Engine, Links
 from engine.settings import Settings
+from engine.simulation.folders import HomeMailboxes
 from engine.simulation.habits import Habits
 from engine.simulation.registered import registered_roster
 from engine.simulation.roster import SimKommune
 from engine.simulation.simulation import STEP_SECONDS, Script, Simulation
 from engine.simulation.stays import MEAN_MESSAGES_PER_STAY
-from engine.store.database import Database
 
 _HABITS = Habits(prompt=0.955, late=0.02, negative=0.01, twice=0.005, transient=0.01)
 _COMPRESSION = 150.0  # a stay of two days in twenty simulated minutes
@@ -91,7 +91,7 @@ def _is_within(passed: timedelta, every: timedelta, begins: timedelta, lasts: ti
 def run_world(home: Home, clock: ScaledClock, *, seed: int, rate: float, stop: threading.Event) -> None:
     """Let engine and surroundings run until `stop` is set. `rate` is adviser a second by the wall."""
     settings = Settings.load(home)
-    db = Database.sqlite(home.database_file)
+    db = home.open_database()
     with db.reading() as conn:
         roster = registered_roster(conn)
     db.close()
@@ -100,7 +100,7 @@ def run_world(home: Home, clock: ScaledClock, *, seed: int, rate: float, stop: t
     def passed() -> timedelta:
         return clock.now() - begun
 
-    links = Links.folders(home, settings)
+    links = Links.chosen(home, settings)
     links = replace(
         links,
         vans_in=_ScaledInbox(links.vans_in, clock),
@@ -110,7 +110,7 @@ def run_world(home: Home, clock: ScaledClock, *, seed: int, rate: float, stop: t
         ),
     )
     simulation = Simulation(
-        home,
+        HomeMailboxes(home),
         Script(
             roster=roster,
             seed=seed,
