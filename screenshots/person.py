@@ -22,7 +22,7 @@ _CHARACTERS = {"slash": "/", "colon": ":", "question_mark": "?", "space": " "}
 @contextmanager
 def at_work(scene: Scene = Scene.BUSY) -> Iterator[None]:
     """As if an engine ran on the home, unless it is empty; several look at one scene, so its lock stays free."""
-    with patch("console.link.is_engine_running", return_value=scene is not Scene.EMPTY):
+    with patch("engine.desk.office.is_engine_running", return_value=scene is not Scene.EMPTY):
         yield
 
 
@@ -34,9 +34,11 @@ async def opened(
     clock: SimulatedClock | None = None,
     identity: str = PERSON,
     scene: Scene | None = None,
+    only_reads: bool = False,
 ) -> AsyncIterator["Person"]:
     """The console as a person has it before them."""
-    app = ConsoleApp(home, clock=clock or clock_of(scene or Scene.BUSY), identity=identity, mono=lambda: 0.0)
+    clock = clock or clock_of(scene or Scene.BUSY)
+    app = ConsoleApp(home, clock=clock, identity=identity, only_reads=only_reads, mono=lambda: 0.0)
     app.failures.clear()
     async with app.run_test(size=size, notifications=True) as pilot:
         person = Person(app, pilot)

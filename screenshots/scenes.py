@@ -33,9 +33,9 @@ from engine.ports import OutgoingBesked, SendResult
 from engine.service import Engine, Links
 from engine.settings import Settings
 from engine.simulation import FLAWLESS, Habits, Script, SimKommune, Simulation, demo_roster
+from engine.simulation.folders import HomeMailboxes
 from engine.simulation.history import seed_traffic
 from engine.simulation.registered import connect_roster
-from engine.store.database import Database
 from engine.store.payloads import PayloadBox
 
 BEGINS = datetime(2026, 11, 24, 7, 15, tzinfo=UTC)  # a Tuesday, a quarter past eight in Denmark
@@ -94,10 +94,10 @@ def make_scene(scene: Scene, path: Path) -> tuple[Home, SimulatedClock]:
 async def _play(scene: Scene, home: Home, clock: SimulatedClock) -> None:
     roster = demo_roster(_KOMMUNER, SEED)
     settings = Settings.load(home)
-    db = Database.sqlite(home.database_file)
+    db = home.open_database()
     # Nothing here has to survive a power cut.
     event.listen(db.engine, "connect", lambda conn, _: conn.execute("PRAGMA synchronous=OFF"))
-    links = Links.folders(home, settings)
+    links = Links.chosen(home, settings)
     beskedfordeler = _Beskedfordeler(links.beskedfordeler)
     links = replace(links, beskedfordeler=beskedfordeler)
     engine = Engine(db, PayloadBox(payload_key(home)), clock, settings, links, MailTexts(home.mail_templates))
@@ -116,7 +116,7 @@ async def _play(scene: Scene, home: Home, clock: SimulatedClock) -> None:
             habits=FLAWLESS if scene is Scene.BUSY else Habits(prompt=0.97, negative=0.015, transient=0.015),
             beskedtype_kvittering=settings.beskedtype_medcomkvittering,
         )
-        simulation = Simulation(home, script)
+        simulation = Simulation(HomeMailboxes(home), script)
         ends = BEGINS + _LENGTH
         while clock.now() < ends:
             left = ends - clock.now()

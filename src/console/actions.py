@@ -11,6 +11,8 @@ from textual.binding import Binding
 
 from console.model import Need
 
+_HERE = " i den mappe, du står i"
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -26,6 +28,10 @@ class Action:
     @property
     def method(self) -> str:
         return "do_" + self.id.rpartition(".")[2].replace("-", "_")
+
+    def told(self, *, in_browser: bool) -> str:
+        """The help where the console is shown: a browser puts files in a place of its own."""
+        return self.help.replace(_HERE, "") if in_browser else self.help
 
 
 VIEWS: Mapping[str, str] = {

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import io
 import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +18,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from console.actions import EVERYWHERE, VIEW_NEEDS, bindings
+from console.actions import EVERYWHERE, VIEW_NEEDS, Action, bindings
 from console.danish import for_screen, printable
 from console.link import Link, Look
 from console.model import Need, State, why_not
@@ -30,7 +32,7 @@ from console.pages.pending_list import PendingList
 from console.pages.template_list import TemplateList
 from console.pages.where import WherePage
 from console.theme import DAY, NIGHT, themes
-from engine.clock import Clock, SystemClock
+from engine.clock import Clock
 from engine.errors import SundhedsagentError
 from engine.home import Home
 
@@ -82,13 +84,13 @@ class ConsoleApp(App[int]):
         clock: Clock | None = None,
         identity: str | None = None,
         seconds: float | None = None,
+        only_reads: bool = False,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.clock = clock or SystemClock()
         self.mono = mono
         self.state = State()
-        self.link = Link(home, self.clock, identity)
+        self.link = Link(home, clock, identity, only_reads=only_reads)
         self.folder = Path.cwd()  # where files are put that a person asks for
         self._seconds = seconds
         self._hurry = asyncio.Event()
@@ -111,6 +113,10 @@ class ConsoleApp(App[int]):
 
     async def on_unmount(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.link.close)
+
+    @property
+    def clock(self) -> Clock:
+        return self.link.clock
 
     @property
     def page(self) -> Page[Any] | None:
@@ -274,6 +280,14 @@ class ConsoleApp(App[int]):
             self.page.refresh(layout=True)
             self.page.refresh_bars()
 
+    def off(self, action: Action) -> str | None:
+        """Why an action cannot be done where the console is shown, in Danish; None where it can."""
+        if action.id != "til-side":
+            return None
+        # By ssh there is no shell to come back to: sudo alone would be stopped, and nobody could wake it.
+        by_sudo = "SUDO_UID" in os.environ
+        return "Det kan kun gøres i en terminal, og ikke med sudo." if self.is_web or by_sudo else None
+
     def do_til_side(self) -> None:
         """Nothing of the database is held meanwhile: a console that sleeps must not stop an engine."""
 
@@ -304,7 +318,11 @@ class ConsoleApp(App[int]):
         return _FONT_FACE.sub("", self.export_screenshot(title=self.TITLE, simplify=True))
 
     def save(self, name: str, content: bytes) -> None:
-        """Put a file where the person stands, under a name that is free."""
+        """Put a file where the person stands, under a name that is free; a browser fetches it to its own place."""
+        if self.is_web:
+            self.deliver_binary(io.BytesIO(content), save_filename=name, mime_type="application/octet-stream")
+            self.say(f"Hentes af browseren: {name}", "ok")
+            return
 
         async def write() -> None:
             from console.files import write_new
@@ -321,6 +339,15 @@ class ConsoleApp(App[int]):
     def copy(self, text: str, what: str) -> None:
         self.copy_to_clipboard(text)
         self.say(f"Kopieret: {what}", "ok")
+
+    def _fatal_error(self) -> None:
+        """Textual would show what each variable held, persons too. The kind of error and its place are enough."""
+        error = self._exception
+        assert error is not None
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        told = f"Uventet fejl ({type(error).__name__}). Stedet står ovenfor; send det til udviklerne."
+        self.panic("\n".join([*places, told]))
 
 
 def printable_lines(text: str) -> str:
@@ -340,6 +367,7 @@ def run_console(
     clock: Clock | None = None,
     start_engine: bool = False,
     seconds: float | None = None,
+    only_reads: bool = False,
 ) -> int:
     """Show the console until it is closed; gives the exit status."""
     from console.own_engine import own_engine
@@ -347,4 +375,5 @@ def run_console(
     with own_engine(home) if start_engine else nullcontext():
         sys.setswitchinterval(_SWITCH_S)
         os.nice(_NICE)
-        return ConsoleApp(home, clock=clock, seconds=seconds).run() or 0
+        app = ConsoleApp(home, clock=clock, seconds=seconds, only_reads=only_reads)
+        return app.run() or app.return_code or 0

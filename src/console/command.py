@@ -65,6 +65,10 @@ def console(
     engine: Annotated[
         bool, typer.Option("--engine", help="Kør også motoren, så længe konsollen er åben.")
     ] = False,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Kun til læsning, uanset din rolle; fx til en skærm på væggen."),
+    ] = False,
 ) -> None:
     from engine.errors import SundhedsagentError
     from engine.home import find_home
@@ -75,7 +79,58 @@ def console(
     _make_ready_to_draw()
     from console.app import run_console
 
-    raise typer.Exit(run_console(home, start_engine=engine))
+    raise typer.Exit(run_console(home, start_engine=engine, only_reads=read_only))
+
+
+@app.says("web", "Vis konsollen i en browser, bag organisationens egen proxy og login; kun til læsning.")
+def web(
+    ctx: typer.Context,
+    port: Annotated[
+        int,
+        typer.Option(
+            metavar="TAL",
+            min=1,
+            max=65535,
+            help="Porten på 127.0.0.1. Der lyttes ikke på andre adresser: foran står en proxy med login.",
+        ),
+    ] = 8780,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            "--public-url",
+            metavar="ADRESSE",
+            help="Den adresse, proxyen har, fx https://drift.example. Uden den ses konsollen kun fra denne maskine.",
+            show_default=False,
+        ),
+    ] = None,
+    sessions: Annotated[
+        int,
+        typer.Option(
+            metavar="ANTAL",
+            min=1,
+            max=200,
+            help="Så mange kan have den åben på én gang; hver bruger omkring 100 MB.",
+        ),
+    ] = 10,
+    may_change: Annotated[
+        bool,
+        typer.Option(
+            "--may-change",
+            help="Lad browseren ændre med din egen rolle. Alle, der kan åbne siden, handler da i dit navn.",
+        ),
+    ] = False,
+) -> None:
+    from engine.commands.common import home_of
+
+    home = home_of(ctx)
+    from console.web.front import origin_of
+    from console.web.server import serve
+
+    try:
+        origin = None if public_url is None else origin_of(public_url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--public-url") from error
+    serve(home, port=port, origin=origin, most=sessions, may_change=may_change)
 
 
 def _make_ready_to_draw() -> None:

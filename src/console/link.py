@@ -5,7 +5,6 @@ SQL never runs in the event loop, and nothing of the database is imported before
 
 import asyncio
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,9 +15,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
 from console.model import Need, why_not
-from engine.clock import Clock
+from engine.clock import Clock, SystemClock
+from engine.database_errors import database_trouble
 from engine.errors import AccessError, HomeError, SundhedsagentError
-from engine.home import Home, is_engine_running
+from engine.home import Home
 
 if TYPE_CHECKING:
     from engine.desk.access import Caller
@@ -72,9 +72,17 @@ class _Rehearsed(Exception):  # noqa: N818 - it is no error: it takes back what 
 class Link:
     """Opened at the first look; opened anew when the database was away or is another one."""
 
-    def __init__(self, home: Home, clock: Clock, identity: str | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        clock: Clock | None = None,
+        identity: str | None = None,
+        *,
+        only_reads: bool = False,
+    ) -> None:
         self.home = home
-        self.clock = clock
+        self._only_reads = only_reads
+        self._given_clock = clock
         self._identity = identity
         # Two threads: what a person waits for does not queue behind the feed.
         self._looking = ThreadPoolExecutor(1, thread_name_prefix="looking")
@@ -85,6 +93,12 @@ class Link:
         self._seen: int | None = None
         self._file: tuple[int, int] | None = None
         self._checked = 0.0
+
+    @property
+    def clock(self) -> Clock:
+        """The one that the database's engines go by; the machine's until it has been opened."""
+        desk = self._desk
+        return self._given_clock or (SystemClock() if desk is None else desk.clock)
 
     # --- the feed -----------------------------------------------------------------------------------------------------
 
@@ -100,7 +114,7 @@ class Link:
     def _look(self, fetch: "Callable[[Visit, Desk], T]", *, anyway: bool, need: Need) -> Look:
         begun = time.thread_time()
         desk = self._open()
-        runs = is_engine_running(self.home)
+        runs = desk.office.engine_runs()
         assert self._version is not None
         version = self._version()
         if version == self._seen and not anyway:
@@ -111,7 +125,7 @@ class Link:
             refused = why_not(need, visit.caller)
             if refused is not None:
                 raise AccessError(refused)
-            seen = glance(visit.conn, self.clock.now(), only=visit.only)
+            seen = glance(visit.conn, desk.clock.now(), only=visit.only)
             page = fetch(visit, desk)
         self._seen = version
         return Look(visit.caller, seen, runs, page, time.thread_time() - begun)
@@ -216,7 +230,10 @@ class Link:
         silence_logs()
         home = Home.open(self.home.path)
         settings = Settings.load(home)
-        return Desk(home, Office(home, self._identity, self.clock, cache_kib=_CACHE_KIB), settings)
+        office = Office(
+            home, self._identity, self._given_clock, cache_kib=_CACHE_KIB, only_reads=self._only_reads
+        )
+        return Desk(home, office, settings)
 
     def _forget(self) -> None:
         self._held.close()
@@ -248,6 +265,9 @@ def _take_back(*, rehearse: bool) -> None:
 
 
 def _identity_of(home: Home) -> tuple[int, int]:
+    """Another one where the file has been replaced."""
+    if home.database_url:
+        return 0, 0
     try:
         found = os.stat(home.database_file)  # noqa: PTH116 - the numbers, not a path
     except OSError as error:
@@ -257,18 +277,7 @@ def _identity_of(home: Home) -> tuple[int, int]:
 
 def _told(error: Exception) -> SundhedsagentError:
     """What a person is told of trouble that has no words of its own. Statements and rows are not quoted."""
-    cause = getattr(error, "orig", None) or error
-    if isinstance(cause, sqlite3.Error):
-        return HomeError(_SQLITE.get(str(cause), f"databasen svarer: {cause}"))
+    trouble = database_trouble(error)
+    if trouble is not None:
+        return HomeError(trouble)
     return SundhedsagentError(f"Uventet fejl ({type(error).__name__}). Intet er ændret.")
-
-
-_SQLITE = {
-    "database or disk is full": "der er ikke plads på disken; intet er ændret",
-    "database is locked": "databasen er låst af et andet program; prøv igen",
-    "attempt to write a readonly database": "databasen kan kun læses; intet er ændret",
-    "disk I/O error": "disken kan ikke læses eller skrives",
-    "database disk image is malformed": "databasefilen er beskadiget",
-    "unable to open database file": "databasefilen kan ikke åbnes",
-    "file is not a database": "databasefilen er ingen database",
-}

@@ -30,6 +30,7 @@ class Need(Enum):
     READ_AUDIT = auto()
 
 
+_CHANGES = (Need.SERVE, Need.ADMINISTER, Need.FILL_IN)
 _REFUSALS = {
     Need.READ_ALL: "Det kræver rollen hotline, administrator eller auditor.",
     Need.SERVE: "Det kræver rollen hotline eller administrator.",
@@ -45,6 +46,8 @@ def why_not(need: Need, caller: "Caller | None", kommune: str | None = None) -> 
         return None
     if caller is None:
         return "Vent, til data er hentet."
+    if need in _CHANGES and caller.why_no_change is not None:
+        return caller.why_no_change
     roles = {role.value for role in caller.roles}
     may = {
         Need.READ_ALL: caller.reads_all,
@@ -193,7 +196,8 @@ def _who(state: State) -> list[Cell]:
     if state.caller is None:
         return []
     roles = ", ".join(sorted(role.value for role in state.caller.roles))
-    return [(f"{state.caller.identity} ({roles})  ", "dim")]
+    limited = ", kun læsning" if state.caller.only_reads else ""
+    return [(f"{state.caller.identity} ({roles}{limited})  ", "dim")]
 
 
 def _age(state: State, now: datetime, mono: float) -> list[Cell]:

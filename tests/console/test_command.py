@@ -39,3 +39,19 @@ def test_the_demo_runs_the_whole_path(tmp_path: Path) -> None:
 def test_the_demo_wants_a_fresh_home(new_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(new_home.path), "demo"]) == 1
     assert "allerede en hjemmemappe" in capsys.readouterr().err
+
+
+def test_only_the_server_for_browsers_imports_a_server(new_home: Home) -> None:
+    """The others must be there at once."""
+    script = (
+        "import sys; from console.command import main; main(sys.argv[1:]); import console.app;"
+        "print(sorted({'aiohttp', 'textual_serve', 'jinja2', 'starlette'} & set(sys.modules)), file=sys.stderr)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, "--home", str(new_home.path), "status"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert found.stderr.strip() == "[]"

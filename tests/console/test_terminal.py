@@ -88,6 +88,11 @@ def test_the_engine_comes_and_goes_and_the_console_says_so(new_home: Home) -> No
         assert person.terminal.exit_status == 0
 
 
+def test_for_reading_alone_it_says_so(new_home: Home) -> None:
+    with watched("--home", str(new_home.path), "console", "--read-only") as person:
+        person.shows("(administrator, kun læsning)")
+
+
 def test_put_aside_it_holds_nothing_and_comes_back(new_home: Home) -> None:
     with engine(new_home), watched("--home", str(new_home.path), "console") as person:
         person.shows("● Motor ", "[1 Overblik]")

@@ -65,7 +65,7 @@ class HelpPage(Page[None]):
         action = ACTIONS[id_]
         keys = f"{action.shown} {action.label}" if named else action.shown
         off = self._about.why_off(action)
-        told = _told(keys, action.help, "dim" if off else "")
+        told = _told(keys, action.told(in_browser=self.console_app.is_web), "dim" if off else "")
         return told if off is None else Line((*told.spans, (f" ({off})", "warn")), told.indent)
 
     def do_hjaelp(self) -> None:

@@ -131,7 +131,9 @@ class Page(Screen[None], Generic[D]):
 
     def why_off(self, action: Action) -> str | None:
         """Why it cannot be done now: the role, or the state of things."""
-        return why_not(action.need, self.console_app.state.caller, self.kommune_code()) or self.off(action)
+        app = self.console_app
+        off = why_not(action.need, app.state.caller, self.kommune_code())
+        return off or app.off(action) or self.off(action)
 
     def action_do(self, id_: str) -> None:
         if not self.is_mounted:  # keys can be quicker than the page they are for

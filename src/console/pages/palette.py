@@ -111,7 +111,8 @@ class PalettePage(Page[list[tuple[str, str]]]):
             name = self._over.label_of(action)
             if id_.startswith("vis."):
                 name = f"vis {action.label.lower()}"
-            yield Command(name, action.shown, action.help, self._over.why_off(action), action=id_)
+            told = action.told(in_browser=self.console_app.is_web)
+            yield Command(name, action.shown, told, self._over.why_off(action), action=id_)
         for code, name in self._kommuner:
             yield Command(f"kommune {code} {name.removesuffix(' Kommune')}", "", f"Åbn {name}.", kommune=code)
 

@@ -66,7 +66,7 @@ class QuarantinePage(SheetPage["Quarantined"]):
         def work(act: Any, desk: Any, reason: str) -> "Quarantined":
             from engine.desk.quarantine import retry_quarantined, show_quarantined
 
-            retry_quarantined(act, desk.home, desk.office.box(), number, reason)
+            retry_quarantined(act, desk.home, desk.settings, desk.office.box(), number, reason)
             return show_quarantined(act.conn, number)
 
         self._ask("Prøv igen", work, "Det er lagt ind igen og bliver prøvet.", needed=False)
