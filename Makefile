@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench bench-console detection campaign registry-campaign soak snapshots screenshots lock wheel clean
+.PHONY: help demo test test-postgresql check bench bench-console detection campaign registry-campaign line-campaign soak snapshots screenshots lock wheel clean
 
 help:  ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -15,15 +15,19 @@ demo: $(READY)  ## the console on a simulated world; without a terminal the whol
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 -m "not campaign"
 
+test-postgresql: $(READY)  ## every test that uses a database on PostgreSQL, the long ones too
+	$(BIN)/python -m pytest -n 2 -m "not campaign" -k postgresql --everything-on-both
+
 check: $(READY)  ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## the whole job against the floor, and the registry: one JSON line each
+bench: $(READY)  ## the whole job against the floor, the registry, and the production line: one JSON line each
 	$(BIN)/python benchmarks/whole_job.py
 	$(BIN)/python benchmarks/registry_import.py
+	PYTHONPATH=. $(BIN)/python benchmarks/production_line.py
 
 bench-console: $(READY)  ## the console with a million adviser, and the engine beside it: one JSON line each, in ten minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/console_pty.py
@@ -37,6 +41,9 @@ campaign: $(READY)  ## the long runs of the tests: invariants, kill -9, a fortni
 
 registry-campaign: $(READY)  ## the long run of administration, traffic, switchovers, crashes and clock jumps alone
 	$(BIN)/python -m pytest -m campaign --timeout 3600 tests/flow/test_administration_invariants.py
+
+line-campaign: $(READY)  ## three engines on PostgreSQL and RabbitMQ, 20,000 adviser, everything killed and stopped at random
+	$(BIN)/python -m pytest -m campaign --timeout 3600 -s tests/production/test_line.py
 
 soak: $(READY)  ## the console for half an hour on a fast world: does its memory grow?
 	PYTHONPATH=. $(BIN)/python benchmarks/console_soak.py

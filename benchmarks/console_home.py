@@ -345,7 +345,7 @@ def _fill(conn: sqlite3.Connection, box: PayloadBox, count: int) -> None:
         _KVITTERINGER,
     ):
         conn.execute(statement, numbers)
-    for name in ("advis", "payload", "envelope_in", "envelope_out", "kvittering"):
+    for name in ("advis", "payload", "publication", "envelope_in", "envelope_out", "kvittering"):
         conn.execute(
             f"UPDATE id_sequence SET next_id = (SELECT coalesce(max(id), 0) + 1 FROM {name}) WHERE name = ?",
             (name,),
@@ -707,6 +707,10 @@ class Writer:
         many(
             "UPDATE id_sequence SET next_id = ? WHERE name = ?",
             [(self._next, "advis"), (self._kvittering, "kvittering")],
+        )
+        self.conn.execute(
+            "UPDATE id_sequence SET next_id = (SELECT coalesce(max(id), 0) + 1 FROM publication)"
+            " WHERE name = 'publication'"
         )
 
 

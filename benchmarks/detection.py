@@ -32,7 +32,8 @@ from engine.links.memory import MemoryInbox
 from engine.local_time import local
 from engine.settings import Settings
 from engine.store import tables
-from engine.store.database import Database, Tx
+from engine.store.database import Tx
+from engine.store.sqlite import SqliteDatabase
 from engine.store.tables import to_microseconds
 from engine.store.traffic import hour_of
 
@@ -82,7 +83,7 @@ class Outage:
     seen: datetime | None = None
 
 
-class Inline(Database):
+class Inline(SqliteDatabase):
     """Everything in one thread: half a million looks go by more quickly so."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -113,7 +114,7 @@ class Quarter:
         self.clock = SimulatedClock(BEGINS)
         self.inbox = MemoryInbox()
         path = self.folder / "detection.db"
-        self.db = Inline.sqlite(path)
+        self.db = Inline(path)
         event.listen(self.db.engine, "connect", lambda conn, _: conn.execute("PRAGMA synchronous=OFF"))
         self.db.upgrade()
         self._seed_rows()
@@ -244,7 +245,9 @@ class Quarter:
                 advis = tx.conn.execute(made).inserted_primary_key
                 assert advis is not None
                 waits = {"round": 1, "ordered_at": outage.begins, "attempts": 1, "next_at": outage.begins}
-                tx.insert(tables.publication, [{"advis_id": advis[0], **waits}])
+                tx.insert(
+                    tables.publication, [{"id": tx.next_id("publication"), "advis_id": advis[0], **waits}]
+                )
         self.pulse(pulse.BESKEDFORDELER, good_at=None, bad_since=outage.begins)
 
     def end(self, outage: Outage) -> None:

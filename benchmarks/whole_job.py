@@ -41,7 +41,6 @@ from engine.simulation.envelopes import Correspondence, hn_envelope, kvittering_
 from engine.simulation.messages import HnSpec, ack_bytes, hn_bytes
 from engine.simulation.registered import connect_roster
 from engine.simulation.roster import SimKommune, demo_roster
-from engine.store.database import Database
 
 BATCH = 200  # the settings' default
 RECEIVERS = 3
@@ -102,7 +101,7 @@ def cvrs(home: Home, kommuner: Sequence[SimKommune]) -> list[Cvr]:
 
 def a_home(folder: Path, kommuner: Sequence[SimKommune]) -> Home:
     home = Home.create(folder, SystemClock(), caller_identity())
-    db = Database.sqlite(home.database_file)
+    db = home.open_database()
     with db.writing() as tx:
         roster = [replace(kommune, receivers=kommune.receivers[:RECEIVERS]) for kommune in kommuner]
         connect_roster(Act(tx, datetime.now(UTC), "bench"), roster)

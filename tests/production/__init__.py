@@ -1,0 +1,1 @@
+"""The production line whole: engines as processes on PostgreSQL and RabbitMQ, everything else played around them."""
