@@ -31,6 +31,7 @@ from engine.domain.acknowledgement import Disposition, PendingState
 from engine.domain.advis import AdvisCode
 from engine.domain.alarm import CaseKind, MailKind
 from engine.domain.audit import Action
+from engine.domain.checkup import Verdict
 from engine.domain.events import EventKind, Level
 from engine.domain.finding import Severity
 from engine.domain.incident import Cause, Channel, IncidentState, IncidentStepState, Phase
@@ -106,6 +107,7 @@ def test_the_tour_names_every_file_once_and_no_other():
         SwitchoverState,
         TodoKind,
         TypedField,
+        Verdict,
     ],
 )
 def test_the_glossary_has_every_word(words: type[StrEnum]):
@@ -134,6 +136,7 @@ def test_the_glossary_has_every_word(words: type[StrEnum]):
         SwitchoverState,
         TodoKind,
         TypedField,
+        Verdict,
     ],
 )
 def test_the_glossary_has_the_word_on_the_screen(words):

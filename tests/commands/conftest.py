@@ -10,7 +10,7 @@ from engine.clock import SimulatedClock, SystemClock
 from engine.commands.app import main
 from engine.desk import office
 from engine.home import Home
-from engine.store.database import Database
+from engine.store.postgresql import DatabaseClock
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedClock:
     simulated = SimulatedClock(datetime(2026, 11, 23, 9, tzinfo=UTC))
     monkeypatch.setattr(SystemClock, "now", lambda _: simulated.now())
     monkeypatch.setattr(SystemClock, "steady", lambda _: simulated.steady())
+    monkeypatch.setattr(DatabaseClock, "now", lambda _: simulated.now())
     return simulated
 
 
 @pytest.fixture
 def as_user(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Sit down as another user of the operating system."""
-    return lambda name: monkeypatch.setattr(office, "caller_identity", lambda: name)
+    return lambda name: monkeypatch.setattr(office, "caller_identity", lambda _home: name)
 
 
 @pytest.fixture
 def db(new_home: Home) -> Any:
-    db = Database.sqlite(new_home.database_file)
+    db = new_home.open_database()
     yield db
     db.close()

@@ -155,6 +155,7 @@ def test_pending_for_people(at_home: Command, db: Database, advis: int) -> None:
     assert rows[2][0] == "ikke fordelt"
 
 
+@pytest.mark.sqlite_only
 def test_status_for_programs_and_people(at_home: Command, db: Database, advis: int, new_home: Any) -> None:
     now = SystemClock().now()
     with db.writing() as tx:

@@ -23,7 +23,7 @@ ENGLISH = re.compile(
 EVERY = (
     (),
     ("init",),
-    ("upgrade",),
+    ("db", "upgrade"),
     ("settings",),
     ("run",),
     ("pending",),
@@ -89,6 +89,11 @@ def test_without_a_command_the_help_is_shown_with_status_2(command: Command, wor
     found = command(*words)
     assert (found.status, found.out) == (2, "")
     assert "Kommandoer:" in found.err
+
+
+def test_a_home_of_others_is_refused_in_danish() -> None:
+    said = "Invalid value for '--home': path '/hjem' is not readable."
+    assert danish_fault(said) == "'--home': du må ikke læse '/hjem'."
 
 
 def test_what_typer_says_anew_is_passed_on() -> None:
@@ -167,16 +172,20 @@ def test_trouble_with_files_and_interruption(command: Command, monkeypatch: pyte
     assert command("settings").status == 130
 
 
+@pytest.mark.sqlite_only
 def test_a_locked_database_is_told(at_home: Command, new_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    import engine.store.database
+    import engine.store.sqlite
 
-    monkeypatch.setattr(engine.store.database, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(engine.store.sqlite, "BUSY_TIMEOUT_MS", 50)
     holder = sqlite3.connect(new_home.database_file, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     words = ("--name", "x", "--uuid", "x", "--vendor", "x", "--vendor-email", "x")
     found = at_home("receiver", "add", "0751", *words)
     holder.close()
-    assert (found.status, found.err) == (1, "Fejl: Databasen kan ikke bruges nu: database is locked\n")
+    assert (found.status, found.err) == (
+        1,
+        "Fejl: Databasen kan ikke bruges nu: databasen er låst af et andet program; prøv igen.\n",
+    )
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -208,6 +217,7 @@ def test_looking_at_help_imports_neither_database_nor_settings() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.sqlite_only
 def test_a_look_up_does_not_import_what_it_does_not_need(new_home: Home) -> None:
     code = (
         f"import sys; from engine.commands.app import main; main(['status', '--home', {str(new_home.path)!r}])\n"

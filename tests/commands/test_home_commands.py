@@ -32,7 +32,9 @@ def test_init_in_the_folder_one_stands_in(
 
 
 def test_upgrade_has_nothing_to_do_on_a_new_home(at_home: Command) -> None:
-    assert at_home("upgrade").out == "Databasen er opdateret i forvejen.\n"
+    assert at_home("db", "upgrade").out == "Databasen er opdateret i forvejen.\n"
+    old = at_home("upgrade")
+    assert (old.status, old.out) == (2, "")
 
 
 def test_settings_shows_each_value_and_where_from(at_home: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +52,7 @@ def test_settings_shows_each_value_and_where_from(at_home: Command, monkeypatch:
     assert "secret-key" not in found.out + text
 
 
+@pytest.mark.sqlite_only
 def test_a_wrong_setting_stops_a_command_with_its_name(at_home: Command, new_home: Home) -> None:
     new_home.settings_file.write_text("[engine]\nbatsh = 1\n")
     for words in (("settings",), ("status",), ("run", "--drain"), ("simulate",)):

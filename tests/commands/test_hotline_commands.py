@@ -282,15 +282,15 @@ def test_the_quarantine_says_why_and_where_and_not_what(aside: Command, new_home
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_what_is_retried_is_a_new_delivery(aside: Command, new_home: Home, number: int) -> None:
-    assert aside("quarantine", "retry", number, "--reason", "Rettet").status == 0
-    inbox = (new_home.vans_in, new_home.afsend)[number - 1]
-    (file,) = inbox.glob("*.xml")
-    assert file.name.startswith(f"karantaene-{number}-")
+    retried = aside("quarantine", "retry", number, "--reason", "Rettet")
+    assert (retried.status, retried.out) == (0, f"Nummer {number} prøves igen, når en motor kører.\n")
     folder = (new_home.vans_quarantine, new_home.beskedfordeler_quarantine)[number - 1]
     assert list(folder.iterdir()) == []
     assert "allerede prøvet igen" in aside("quarantine", "retry", number).err
     assert aside("run", "--drain").status == 0
-    assert len(aside("quarantine", "list", "--json").json) == 2  # it is no better than it was
+    waiting = aside("quarantine", "list", "--json").json  # it is no better than it was
+    assert sorted(item["id"] for item in waiting) == [3 - number, 3]
+    assert "gemt i databasen" in aside("quarantine", "show", 3).out
 
 
 def test_what_is_discarded_waits_no_more(aside: Command, new_home: Home) -> None:
@@ -300,7 +300,7 @@ def test_what_is_discarded_waits_no_more(aside: Command, new_home: Home) -> None
     assert list(new_home.vans_quarantine.iterdir()) == []
     assert "kasseret" in aside("quarantine", "list", "--all").out
     assert "En test" in aside("quarantine", "show", 1).out
-    assert "ligger der ikke længere" in aside("quarantine", "show", 1).out
+    assert "gemt i databasen" in aside("quarantine", "show", 1).out
 
 
 def test_what_was_too_large_is_kept_in_its_file_alone(

@@ -1,5 +1,7 @@
 import sqlite3
 
+import pytest
+
 from engine.home import Home
 from engine.simulation.made_up import made_up_gln
 from tests.commands.conftest import Command
@@ -69,6 +71,7 @@ def test_a_rule_that_refuses_is_status_1(at_home: Command) -> None:
     assert "allerede registreret" in (at_home(*ADD), at_home(*ADD))[1].err
 
 
+@pytest.mark.sqlite_only
 def test_without_a_role_there_is_no_access(at_home: Command, new_home: Home) -> None:
     with sqlite3.connect(new_home.database_file) as conn:
         conn.execute("UPDATE role_grant SET identity = 'mette'")

@@ -75,6 +75,7 @@ def test_the_format_goes_by_the_option_and_else_by_the_name(
     assert "skal være en af csv, json, men er 'xml'" in wrong.err
 
 
+@pytest.mark.sqlite_only
 def test_auditors_and_the_hotline_export_but_do_not_import(
     at_home: Command, csv_file: Path, roster: Home
 ) -> None:
@@ -144,6 +145,7 @@ def test_without_yes_a_person_is_asked(
     assert exported(at_home).out == before.replace("Systematic", "Ny")
 
 
+@pytest.mark.sqlite_only
 def test_a_change_between_the_question_and_the_answer_stops_the_import(
     at_home: Command, csv_file: Path, roster: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

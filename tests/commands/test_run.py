@@ -18,6 +18,7 @@ from engine.errors import SettingsError
 from engine.home import Home, engine_lock
 from engine.logs import configure_logs
 from engine.settings import PLACEHOLDERS, LogSettings, Settings
+from engine.simulation.folders import HomeMailboxes
 from tests.commands.conftest import Command
 
 
@@ -108,7 +109,7 @@ def test_simulate_acts_for_those_who_are_connected(at_home: Command, monkeypatch
 
     def simulate(_home: Home, roster: tuple[simulation.SimKommune, ...], **how: Any) -> Any:
         asked.append({"roster": roster, **how})
-        return simulation.Simulation(_home, script_for(roster)).totals, ()
+        return simulation.Simulation(HomeMailboxes(_home), script_for(roster)).totals, ()
 
     def script_for(roster: tuple[simulation.SimKommune, ...]) -> simulation.Script:
         now = SystemClock().now()

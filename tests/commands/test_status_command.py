@@ -36,6 +36,7 @@ def first_line(command: Command) -> str:
 
 
 @pytest.mark.usefixtures("seen", "running")
+@pytest.mark.sqlite_only
 def test_an_engine_that_hangs_is_told_though_it_holds_the_lock(
     at_home: Command, clock: SimulatedClock
 ) -> None:
@@ -78,3 +79,22 @@ def test_what_stands_still_and_which_channel_fails(
     assert [stall["name"] for stall in found["stalls"]] == ["queue:mails"]
     ups = {channel["name"]: channel["up"] for channel in found["channels"]}
     assert (ups[pulse.MAIL], ups[pulse.VANS_OUT], ups[pulse.DRIFTSTATUS]) == (False, True, None)
+
+
+def test_a_certificate_that_ends_soon_and_where_the_new_one_is_put(
+    at_home: Command, db: Database, clock: SimulatedClock
+) -> None:
+    now = clock.now()
+    seen = {"holder": "", "identity": "aa", "file": "/etc/vans.pem", "seen_at": now}
+    soon = {"expires_at": now + timedelta(days=7), "told": 7, "told_at": now - timedelta(days=53)}
+    with db.writing() as tx:
+        tx.conn.execute(insert(tables.certificate).values(use="vans", **seen, **soon))
+    told = "Certifikatet til VANS ud udløber 30.11.2026, om 7 dage"
+    do = "Forny det, og læg det nye i /etc/vans.pem: motoren tager det i brug af sig selv."
+    assert f"! {told}. {do}" in at_home("status").out.splitlines()
+    (found,) = at_home("status", "--json").json["certificates"]
+    assert (found["what"], found["level"], found["uses"]) == (told, "alarm", ["vans"])
+    assert found["expires_at"] == "2026-11-30T09:00:00.000Z"
+    out = at_home("todo").out
+    assert f"{told}  [certifikat:aa, 53 d siden]" in out
+    assert "Åbn:  sundhedsagent doctor" in out
