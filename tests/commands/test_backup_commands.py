@@ -10,6 +10,7 @@ import pytest
 from engine.desk.access import caller_identity
 from engine.home import KEY_VARIABLE, Home
 from tests.commands.conftest import Command
+from tests.servers.postgresql import PostgresServer
 
 
 @pytest.fixture
@@ -139,3 +140,31 @@ def test_db_check_tells_each_thing_and_ends_with_1_where_anything_is_wrong(
     found = at_home("db", "check")
     assert "✗ fejl     Fremmednøgler: 1 rækker henviser til noget" in found.out
     assert found.err == "Fejl: Databasen er ikke i orden: se det, der er mærket ✗.\n"
+
+
+class TestOnAServer:
+    @pytest.fixture
+    def database_kind(self) -> str:
+        return "postgresql"
+
+    def test_restore_goes_into_an_empty_database_and_says_which_one_the_engine_will_use(
+        self,
+        command: Command,
+        new_home: Home,
+        backup: Path,
+        tmp_path: Path,
+        postgres: PostgresServer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        old, url = new_home.database_url, postgres.create()
+        monkeypatch.setenv("SUNDHEDSAGENT_DATABASE__URL", old)
+        words = ("restore", backup, tmp_path / "nyt", "--key", new_home.key_file, "--database")
+        used = command(*words, old)
+        assert (used.status, "er ikke tom" in used.err) == (1, True)
+        found = command(*words, url)
+        assert (found.status, found.err) == (0, "")
+        assert "SUNDHEDSAGENT_DATABASE__URL er sat og gælder frem for adressen" in found.out
+        monkeypatch.delenv("SUNDHEDSAGENT_DATABASE__URL")
+        assert Home.open(tmp_path / "nyt").database_url == url
+        assert command("--home", tmp_path / "nyt", "db", "check").status == 0
+        postgres.drop(url)

@@ -60,9 +60,9 @@ class BeskedfordelerSimulator:
 
     async def start(self) -> None:
         """Connect, and make what the real one has: the exchange and the dueslag."""
-        self._connection = aiormq.Connection(self.url)
-        await self._connection.connect()
-        channel = await self._connection.channel(publisher_confirms=True)
+        connection = self._connection = aiormq.Connection(self.url)  # `stop` may let go of it meanwhile
+        await connection.connect()
+        channel = await connection.channel(publisher_confirms=True)
         await channel.exchange_declare(EXCHANGE, exchange_type="direct", durable=True)
         await channel.queue_declare(_AFSEND, durable=True)
         await channel.queue_bind(_AFSEND, EXCHANGE, routing_key="")
@@ -75,7 +75,7 @@ class BeskedfordelerSimulator:
     async def keep(self) -> None:
         """Work for as long as the task lives; it comes back when its broker does."""
         while True:
-            with suppress(aiormq.exceptions.AMQPError, OSError):
+            with suppress(aiormq.exceptions.AMQPError, aiormq.exceptions.ChannelInvalidStateError, OSError):
                 await self.start()
                 connection = self._connection
                 if connection is not None:
