@@ -75,9 +75,11 @@ def test_beside_an_engine_that_works_each_one_is_whole(
         assert engine.stdout is not None
         assert engine.stdout.readline(), "the engine did not start"
         copying.start()
-        for _ in range(25):
+        for number in range(500):
             life.send(4)
             life.look()
+            if number >= 24 and len(made) >= 3:
+                break
     finally:
         stop.set()
         copying.join(60)
