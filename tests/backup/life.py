@@ -14,11 +14,11 @@ from engine.clock import SystemClock
 from engine.domain.checkup import Checked
 from engine.home import Home, payload_key
 from engine.service import Engine
-from engine.simulation.builders import an_acknowledgement
-from engine.simulation.envelopes import Correspondence, kvittering_besked
-from engine.simulation.messages import ack_bytes
+from engine.simulation.builders import an_acknowledgement, an_advis
+from engine.simulation.envelopes import Correspondence, hn_envelope, kvittering_besked
+from engine.simulation.messages import ack_bytes, hn_bytes
 from engine.wire import beskedkuvert
-from tests.process.outside import CVR, RECEIVERS, Outside, drop
+from tests.process.outside import CVR, KOMMUNE, RECEIVERS, Outside, drop
 
 
 class Life(Outside):
@@ -29,9 +29,12 @@ class Life(Outside):
 
     def send(self, count: int = 1) -> None:
         for _ in range(count):
-            super().send()
-        for file in self.home.vans_in.glob("*.xml"):
-            self.delivered[file.stem] = file.read_bytes()
+            spec = an_advis(kommune=KOMMUNE)
+            data, envelope_id = hn_bytes(spec), str(uuid4())
+            self.sent[spec.message_id], self.bytes[spec.message_id] = spec, data
+            self.envelopes.add(envelope_id)
+            self.delivered[envelope_id] = hn_envelope(spec, data, envelope_id=envelope_id)
+            drop(self.home.vans_in, envelope_id, self.delivered[envelope_id])
 
     def deliver_again(self) -> None:
         for name, data in self.delivered.items():
