@@ -208,6 +208,17 @@ def test_a_reader_that_has_had_enough_is_no_error(new_home: Home) -> None:
     assert found.stdout.splitlines()[1:] == ["0"]
 
 
+@pytest.mark.parametrize("written", [("--home", "kommune", "status"), ("status", "--home=kommune")])
+def test_a_home_may_have_the_name_of_a_command(
+    command: Command, written: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("init", "kommune").status == 0
+    found = command(*written)
+    assert (found.status, found.err) == (0, "")
+    assert "Motoren" in found.out
+
+
 def test_looking_at_help_imports_neither_database_nor_settings() -> None:
     code = (
         "import sys; from engine.commands.app import main; main(['status', '--help'])\n"

@@ -113,10 +113,10 @@ app.add_typer(audit.app, name="audit")
 
 def main(argv: Sequence[str] | None = None, commands: Commands = app) -> int:
     """Run the command line; gives the exit status: 0 done, 1 failed with a message, 2 wrong use."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    command = typer.main.get_command(commands)
+    arguments = _home_first(sys.argv[1:] if argv is None else argv)
+    command = typer.main.get_command(commands.only(_name(arguments)))
     try:
-        status = command.main(_home_first(arguments), prog_name=PROGRAM, standalone_mode=False)
+        status = command.main(arguments, prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _wrong_use(error)
@@ -156,6 +156,16 @@ def _home_first(arguments: Sequence[str]) -> list[str]:
             others.append(argument)
     # Without its value it stands alone, so that the message is about just that.
     return home if home == ["--home"] else [*home, *others]
+
+
+def _name(arguments: Sequence[str]) -> str:
+    """Which command it is, or which group; empty where the root must say what there is."""
+    words = list(arguments)
+    if words[:1] == ["--home"]:
+        del words[:2]
+    elif words and words[0].startswith("--home="):
+        del words[0]
+    return words[0] if words else ""
 
 
 def _wrong_use(error: typer.TyperException) -> int:
