@@ -171,25 +171,25 @@ class Engine:
         holder: str = "",
     ) -> None:
         texts = texts or MailTexts()
-        owner = str(uuid4())
+        who = (str(uuid4()), holder)
         self._db = db
         self._links = links
         self._reply = Reply(db, box, clock)
         self._poll_s = settings.engine.poll.total_seconds()
         self.stations: Sequence[Station] = (
             Receive(links.vans_in, db, box, clock, settings),
-            Publish(links.beskedfordeler, db, box, clock, settings, owner),
+            Publish(links.beskedfordeler, db, box, clock, settings, *who),
             Collect(links.kvitteringer, db, box, clock, settings),
-            Answer(links.vans_out, db, box, clock, settings, owner),
+            Answer(links.vans_out, db, box, clock, settings, *who),
             FollowUp(db, clock, settings),
             SwitchOver(db, clock),
             Watch(db, clock, settings),
             Notify(db, clock, settings, texts),
             Detect(links.vans_in, db, clock, settings, texts, holder),
             IncidentClock(db, clock, settings, texts),
-            *([Announce(links.status_page, db, box, clock, settings, owner)] if links.status_page else []),
+            *([Announce(links.status_page, db, box, clock, settings, *who)] if links.status_page else []),
             Report(db, clock, settings, texts),
-            Post(links.mails, db, box, clock, settings, owner),
+            Post(links.mails, db, box, clock, settings, *who),
             Expire(links.certificates, db, clock),
         )
         self._beats = Heartbeats(clock, [*(station.name for station in self.stations), Oversee.name])

@@ -2,45 +2,52 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
 
-from engine.desk.overview import status
+from engine.desk.overview import Channel, status
 from engine.domain import pulse
 from engine.flow.detect import Detect, Look, Sign
 from engine.flow.incidents import dismiss
 from engine.flow.timekeeping import open_ledger
-from engine.links.memory import MemoryInbox
+from engine.links.memory import MemoryBeskedfordeler, MemoryInbox
+from engine.ports import SendResult
 from engine.service import Engine
 from engine.store import tables
 from engine.store.pulse import pulses
-from tests.flow.world import START, World
+from tests.flow.world import FRB, KBH, QUIET, START, World
 
 LOOK = timedelta(seconds=10)
 FIRST, SECOND = "vans1:/srv/sundhedsagenten", "vans2:/srv/sundhedsagenten"
 FIRST_LINE = pulse.own(pulse.INBOX_BESKEDFORDELER, FIRST)
 
 
-class Down(MemoryInbox):
-    """A line that does not come up."""
+class Line(MemoryInbox):
+    """One that does not come up, until it may."""
 
-    async def oldest(self) -> None:
-        raise OSError
+    is_up = False
+
+    async def oldest(self) -> datetime | None:
+        if not self.is_up:
+            raise OSError
+        return await super().oldest()
 
 
 class Two:
-    """The first engine's links are its own; `world.vans_in` and `world.kvitteringer` are the second's."""
+    """The first engine's links are its own; those that `world` has are the second's."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.first_vans, self.first_line = world.vans_in, Down()
+        self.first_vans, self.first_line, self.first_out = world.vans_in, Line(), world.beskedfordeler
         world.kvitteringer = self.first_line
         world.start_engine(holder=FIRST)
         self.first = world.engine
         world.vans_in, world.kvitteringer = MemoryInbox(), MemoryInbox()
+        world.beskedfordeler = MemoryBeskedfordeler()
         world.start_engine(holder=SECOND)
         self.engines = [self.first, world.engine]
 
@@ -49,6 +56,22 @@ class Two:
             self.world.clock.advance(LOOK)
             for engine in self.engines:
                 await turn(engine, stations)
+
+    async def publish(self, **duration: float) -> None:
+        """Adviser of two kommuner come in to both all the while; the first engine is the first to try."""
+        own = self.world.vans_in
+        for _ in range(timedelta(**duration) // LOOK):
+            for inbox in (self.first_vans, own):
+                self.world.vans_in = inbox
+                for kommune in (KBH, FRB):
+                    self.world.send(self.world.hn(kommune=kommune), key=str(uuid4()))
+            await self.go_on("receive", "publish", "answer", "detect", "oversee", seconds=10)
+
+    def channel(self) -> Channel:
+        with self.world.db.reading() as conn:
+            channels = status(conn, self.world.clock.now(), self.world.settings).channels
+        (found,) = [each for each in channels if each.name == pulse.BESKEDFORDELER]
+        return found
 
     def told(self) -> Counter[str]:
         with self.world.db.reading() as conn:
@@ -67,7 +90,7 @@ async def turn(engine: Engine, stations: tuple[str, ...]) -> None:
 
 @pytest.fixture
 def two(make_world: Callable[..., World]) -> Two:
-    return Two(make_world())
+    return Two(make_world(publish={"alarm_after": "1 min"}, incident=QUIET | {"bfo_after": "1 min"}))
 
 
 async def test_the_dead_line_of_one_is_told_though_the_others_is_well(two: Two) -> None:
@@ -76,6 +99,38 @@ async def test_the_dead_line_of_one_is_told_though_the_others_is_well(two: Two) 
     assert two.stalls() == {
         FIRST_LINE: f"Kvitteringer fra Beskedfordeleren på {FIRST}: kan ikke læses (OSError)"
     }
+
+
+async def test_what_one_alone_cannot_publish_is_its_own_trouble_and_no_incident(two: Two) -> None:
+    own = pulse.own(pulse.BESKEDFORDELER, FIRST)
+    two.first_line.is_up = True
+    two.first_out.verdict = lambda _: SendResult("Certifikatet er udløbet")
+    await two.publish(minutes=2)
+    assert two.stalls().keys() - {"queue:publications"} == {own}
+    assert two.stalls()[own] == f"Beskedfordeleren på {FIRST}: Certifikatet er udløbet"
+    assert (two.channel().up, two.channel().error) == (False, f"{FIRST}: Certifikatet er udløbet")
+    assert "incident-proposed" not in two.told()
+
+    two.world.beskedfordeler.verdict = two.first_out.verdict
+    await two.publish(minutes=2)
+    assert two.told()["incident-proposed"] == 1
+    assert two.channel().error == "Certifikatet er udløbet"
+
+    two.first_out.verdict = two.world.beskedfordeler.verdict = lambda _: SendResult()
+    await two.publish(minutes=5)
+    assert two.channel().up
+    assert two.stalls() == {}
+
+
+async def test_what_an_engine_could_not_publish_is_forgotten_when_it_is_gone(two: Two) -> None:
+    two.first_line.is_up = True
+    two.first_out.verdict = lambda _: SendResult("Certifikatet er udløbet")
+    await two.publish(minutes=2)
+    assert not two.channel().up
+    two.engines.remove(two.first)
+    await two.publish(minutes=3)
+    assert two.channel().up
+    assert two.stalls().keys() - {"queue:publications"} == {pulse.own(pulse.ENGINE, FIRST)}
 
 
 async def test_what_lies_with_one_is_proposed_once_and_ends_once(two: Two) -> None:

@@ -48,6 +48,8 @@ KBH = made_up_unit(1, "Sygehusadviser, Københavns Kommune")
 FRB = made_up_unit(101, "Sygehusadviser, Frederiksberg Kommune")
 CVRS = {KBH.gln: "64942212", FRB.gln: "11259979"}
 HOSPITAL = made_up_unit(2, "Medicinsk Afdeling, Testhospitalet")
+# Few of these tests are about silence, and in nearly all nothing comes for hours.
+QUIET = {"silence_day": "2 d", "silence_night": "2 d"}
 BOX = PayloadBox(bytes(range(32)))
 BESKEDTYPE = "b2f7a1d0-0000-4000-8000-000000000002"
 
@@ -137,9 +139,7 @@ class World:
         self.vans_in, self.vans_out = MemoryInbox(), MemoryVansOutbox()
         self.beskedfordeler, self.kvitteringer = MemoryBeskedfordeler(), MemoryInbox()
         self.mails, self.status_page = MemoryMail(), MemoryStatusPage()
-        # Few of these tests are about silence, and in nearly all nothing comes for hours.
-        quiet = {"incident": {"silence_day": "2 d", "silence_night": "2 d"}}
-        self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **(quiet | settings))
+        self.settings = Settings(beskedtype_medcomkvittering=BESKEDTYPE, **({"incident": QUIET} | settings))
         self.start_engine()
 
     def start_engine(self, texts: MailTexts | None = None, holder: str = "") -> None:

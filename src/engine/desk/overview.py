@@ -18,7 +18,7 @@ from engine.domain.events import EventKind
 from engine.domain.stall import CHANNELS, watched
 from engine.settings import Settings
 from engine.store import tables
-from engine.store.pulse import Pulse, pulses
+from engine.store.pulse import Pulse, of_all, pulses
 from engine.store.queues import queues
 
 _ALARMS_OF = timedelta(hours=24)
@@ -244,7 +244,7 @@ def status(conn: Connection, now: datetime, settings: Settings) -> Status:
 
 def channels(known: Mapping[str, Pulse]) -> tuple[Channel, ...]:
     """What the engine speaks with, as the pulses tell of it."""
-    return tuple(_channel(name, what, known.get(name)) for name, what in CHANNELS.items())
+    return tuple(_channel(name, what, of_all(known, name)) for name, what in CHANNELS.items())
 
 
 def _channel(name: str, what: str, known: Pulse | None) -> Channel:

@@ -38,9 +38,16 @@ class Announce(Sending[StatusUpdate]):
     limit = 1
 
     def __init__(
-        self, page: StatusPage, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str
+        self,
+        page: StatusPage,
+        db: Database,
+        box: PayloadBox,
+        clock: Clock,
+        settings: Settings,
+        owner: str,
+        holder: str = "",
     ) -> None:
-        super().__init__(db, box, clock, settings, owner)
+        super().__init__(db, box, clock, settings, owner, holder)
         self._page = page
 
     @property

@@ -59,9 +59,16 @@ class Answer(Sending[OutgoingEnvelope]):
     claims_alone: ClassVar[bool] = True
 
     def __init__(
-        self, vans: VansOutbox, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str
+        self,
+        vans: VansOutbox,
+        db: Database,
+        box: PayloadBox,
+        clock: Clock,
+        settings: Settings,
+        owner: str,
+        holder: str = "",
     ) -> None:
-        super().__init__(db, box, clock, settings, owner)
+        super().__init__(db, box, clock, settings, owner, holder)
         self._vans = vans
 
     @property

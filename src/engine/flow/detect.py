@@ -26,7 +26,7 @@ from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
-from engine.store.pulse import Pulse, beat, pulses
+from engine.store.pulse import Pulse, beat, of_all, pulses
 from engine.store.traffic import hour_of, traffic
 
 _EVERY = timedelta(seconds=10)
@@ -252,10 +252,13 @@ class Detect:
 
     def _refused(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
         """(c)"""
-        state = known.get(pulse.BESKEDFORDELER)
+        state = of_all(known, pulse.BESKEDFORDELER)
         if state is None or state.bad_since is None:
             return None
-        if now - state.bad_since < self._settings.incident.bfo_after:
+        began_at = max(
+            state.bad_since, state.good_at or state.bad_since
+        )  # one engine's own line is no incident
+        if now - began_at < self._settings.incident.bfo_after:
             return None
         publication, advis = tables.publication, tables.advis
         kommuner = (
@@ -268,8 +271,8 @@ class Detect:
         )
         if len(conn.execute(kommuner).all()) < _SEVERAL:
             return None
-        since = local_text(state.bad_since)
-        return Sign(f"Al fordeling er mislykkedes siden {since}; senest: {state.error}", state.bad_since)
+        since = local_text(began_at)
+        return Sign(f"Al fordeling er mislykkedes siden {since}; senest: {state.error}", began_at)
 
     # --- recording ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Nothing stalls in silence: what has not moved for longer than its limit is an alarm, once, until it moves again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -21,7 +21,7 @@ from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
-from engine.store.pulse import beat, note_bad, note_good, note_good_at, note_oldest, pulses
+from engine.store.pulse import Pulse, beat, note_bad, note_good, note_good_at, note_oldest, of_all, pulses
 from engine.store.queues import Queue, queues
 
 log = structlog.get_logger(__name__)
@@ -34,6 +34,9 @@ _LONGEST_BREAK = timedelta(minutes=2)
 _FORGET_AFTER = timedelta(
     days=7
 )  # an engine that has been told to be gone, and has not come back for so long
+_TRIES_WITHIN = timedelta(
+    minutes=15
+)  # where others work beside it, an engine comes to try its own line again
 _MINUTE = timedelta(minutes=1)
 
 
@@ -139,13 +142,14 @@ class Oversee:
         note_oldest(ledger, inboxes.oldest)
         for name, error in inboxes.unreadable.items():
             note_bad(ledger, name, error)
-        waiting = queues(tx.conn)
-        _forget_idle(ledger, waiting)
-        still = self._still(ledger, inboxes, waiting, ages)
+        gone: dict[str, Still] = {}
         if self._holder:
             note_good(ledger, [pulse.own(pulse.ENGINE, self._holder)])
             _forget_the_gone(ledger)
-            still |= self._gone(ledger)
+            gone = self._gone(ledger)
+        waiting = queues(tx.conn)
+        _forget_untried(ledger, waiting, {pulse.parted(name)[1] for name in gone})
+        still = gone | self._still(ledger, inboxes, waiting, ages)
         changed = self._compare(ledger, still)
         ledger.write()
         return changed
@@ -166,7 +170,8 @@ class Oversee:
         }
         found = {}
         for each in WATCHED:
-            name = pulse.own(each.name, self._holder) if each.name in self._inboxes else each.name
+            is_own = each.name in self._inboxes or each.name in WAITS_FOR
+            name = pulse.own(each.name, self._holder) if is_own else each.name
             at, detail = since.get(name, (None, ""))
             if at is not None and now - at > self._limit(each.limit):
                 found[name] = Still(at, detail)
@@ -228,9 +233,32 @@ def _forget_the_gone(ledger: Ledger) -> None:
             conn.execute(delete(table).where(table.c.name.endswith(f"@{holder}", autoescape=True)))
 
 
-def _forget_idle(ledger: Ledger, waiting: Mapping[str, Queue]) -> None:
-    """Where nothing waits to be tried again, nobody knows that a channel still fails: a person did the work by hand."""
-    table = tables.pulse
-    idle = [channel for channel, queue in WAITS_FOR.items() if not waiting[queue].count]
-    forget = update(table).where(table.c.name.in_(idle), table.c.bad_since.is_not(None))
-    ledger.tx.conn.execute(forget.values(bad_since=None, error=None))
+def _forget_untried(ledger: Ledger, waiting: Mapping[str, Queue], gone: Collection[str]) -> None:
+    """Nobody knows that a channel still fails where its engine is gone, or nothing waits to be tried again.
+
+    Where others have emptied the queue since it last failed here, it will soon be tried: that is waited for a while.
+    """
+    conn, table, stall = ledger.tx.conn, tables.pulse, tables.stall
+    known = pulses(conn)
+    untried, left = [], []
+    for name, state in known.items():
+        channel, holder = pulse.parted(name)
+        if channel not in WAITS_FOR or state.bad_since is None:
+            continue
+        if holder in gone:
+            left.append(name)
+        elif not waiting[WAITS_FOR[channel]].count and not _may_try_soon(
+            ledger.now, state, of_all(known, channel)
+        ):
+            untried.append(name)
+    forget = update(table).where(table.c.name.in_([*untried, *left]))
+    conn.execute(forget.values(bad_since=None, since=None, error=None))
+    conn.execute(
+        delete(stall).where(stall.c.name.in_(left))
+    )  # an engine that is there ends its own, and says so
+
+
+def _may_try_soon(now: datetime, state: Pulse, channel: Pulse | None) -> bool:
+    if channel is None or channel.good_at is None or state.since is None:
+        return False
+    return state.since < channel.good_at and now - state.since <= _TRIES_WITHIN

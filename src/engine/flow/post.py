@@ -35,9 +35,16 @@ class Post(Sending[OutgoingMail]):
     limit = 1
 
     def __init__(
-        self, mails: MailOutbox, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str
+        self,
+        mails: MailOutbox,
+        db: Database,
+        box: PayloadBox,
+        clock: Clock,
+        settings: Settings,
+        owner: str,
+        holder: str = "",
     ) -> None:
-        super().__init__(db, box, clock, settings, owner)
+        super().__init__(db, box, clock, settings, owner, holder)
         self._mails = mails
 
     @property

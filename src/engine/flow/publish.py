@@ -54,8 +54,9 @@ class Publish(Sending[OutgoingBesked]):
         clock: Clock,
         settings: Settings,
         owner: str,
+        holder: str = "",
     ) -> None:
-        super().__init__(db, box, clock, settings, owner)
+        super().__init__(db, box, clock, settings, owner, holder)
         self._beskedfordeler = beskedfordeler
 
     @property

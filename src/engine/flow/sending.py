@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, Table
 
 from engine.clock import Clock, Steady
+from engine.domain import pulse
 from engine.flow.claims import Claims, still_held
 from engine.flow.pauses import pause
 from engine.flow.timekeeping import open_ledger
@@ -19,7 +20,7 @@ from engine.settings import Settings
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
 from engine.store.payloads import PayloadBox
-from engine.store.pulse import note_bad, note_good, pulses
+from engine.store.pulse import note_bad, note_good, of_all, pulses
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +43,17 @@ class Sending(ABC, Generic[M]):
         False  # whether claims wait for each other: where they look at rows beside theirs
     )
 
-    def __init__(self, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str) -> None:
+    def __init__(
+        self, db: Database, box: PayloadBox, clock: Clock, settings: Settings, owner: str, holder: str = ""
+    ) -> None:
         self._db = db
         self._box = box
         self._clock = clock
         self._settings = settings
         self._owner = owner
+        self._pulse = pulse.own(
+            self.channel, holder
+        )  # a line that is dead here may be well in another engine
         self._good_at = clock.now()  # the last success from here; nobody's before it count
         self._failures = 0  # in a row, of whole batches while others are at work
         self._failed_at: Steady | None = None  # the last of them
@@ -188,12 +194,12 @@ class Sending(ABC, Generic[M]):
     def _note(self, ledger: Ledger, tried: Sequence[SendResult]) -> None:
         """How the channel does, and whether the trouble is this engine's own."""
         if any(result.error is None or result.final for result in tried):
-            note_good(ledger, [self.channel])
+            note_good(ledger, [self._pulse])
             self._good_at, self._failures = ledger.now, 0
         elif tried:
             if self._db.is_shared:
                 self._leave_to_others(ledger.tx.conn)
-            note_bad(ledger, self.channel, tried[0].error or "")
+            note_bad(ledger, self._pulse, tried[0].error or "")
 
     def _leave_to_others(self, conn: Connection) -> None:
         """What fails here must not be taken all the time from an engine that succeeds, or may.
@@ -202,7 +208,7 @@ class Sending(ABC, Generic[M]):
         """
         from engine.store.postgresql import engines_on  # noqa: PLC0415 - needed only where it is chosen
 
-        known = pulses(conn).get(self.channel)
+        known = of_all(pulses(conn), self.channel)
         if known and known.good_at and known.good_at > self._good_at:
             self._failures += 1
         elif engines_on(conn) > 1:

@@ -20,7 +20,7 @@ from engine.settings import Settings
 from engine.store import tables
 from engine.store.certificates import held
 from engine.store.database import Database
-from engine.store.pulse import pulses
+from engine.store.pulse import of_all, pulses
 from engine.store.queues import queues
 
 if TYPE_CHECKING:  # slow to import, and needed only where somebody asks
@@ -155,11 +155,12 @@ def _families(conn: Connection, now: datetime, beats: Heartbeats) -> "Iterator[M
     for name, count in beats.handled.items():
         handled.add_metric([name], count)
     yield handled
-    channels = _gauge("channel_up", "1 where the last attempt was good", labels=["channel"])
+    channels = _gauge("channel_up", "1 where every engine's last attempt was good", labels=["channel"])
     known = pulses(conn)
     for name in CHANNELS:
-        if name in known:
-            channels.add_metric([name.removeprefix("channel:")], float(known[name].bad_since is None))
+        state = of_all(known, name)
+        if state is not None:
+            channels.add_metric([name.removeprefix("channel:")], float(state.bad_since is None))
     yield channels
     heard = known.get(pulse.VANS_IN)
     if heard is not None and heard.good_at is not None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from engine.domain import pulse
 from engine.store import tables
 from engine.store.ledger import Ledger
 
@@ -16,7 +18,7 @@ class Pulse:
     """`bad_since` is None where the last attempt was good. All move along when the machine's clock is set."""
 
     good_at: datetime | None
-    since: datetime | None  # when what beats began to, without a break
+    since: datetime | None  # when what beats began to, without a break; when what fails last did
     bad_since: datetime | None
     error: str | None
 
@@ -41,7 +43,7 @@ def note_bad(ledger: Ledger, name: str, error: str) -> None:
     """It tried and failed; `error` is Danish and free of personal data. The first failure says since when."""
     known = pulses(ledger.tx.conn).get(name)
     since = known.bad_since if known and known.bad_since else ledger.now
-    _note(ledger, {name: {"bad_since": since, "error": error}})
+    _note(ledger, {name: {"bad_since": since, "since": ledger.now, "error": error}})
 
 
 def beat(ledger: Ledger, name: str, *, longest_break: timedelta) -> None:
@@ -57,6 +59,23 @@ def pulses(conn: Connection) -> dict[str, Pulse]:
     table = tables.pulse
     query = select(table.c.name, table.c.good_at, table.c.since, table.c.bad_since, table.c.error)
     return {name: Pulse(*values) for name, *values in conn.execute(query)}
+
+
+def of_all(known: Mapping[str, Pulse], name: str) -> Pulse | None:
+    """What each engine has for itself, as one: good when the last of them was, bad since the first that still is."""
+    found = {key: state for key, state in known.items() if pulse.parted(key)[0] == name}
+    if not found:
+        return None
+    good_at = max((state.good_at for state in found.values() if state.good_at), default=None)
+    bad = [
+        (state.bad_since, pulse.parted(key)[1], state.error)
+        for key, state in found.items()
+        if state.bad_since
+    ]
+    if not bad:
+        return Pulse(good_at, None, None, None)
+    since, holder, error = min(bad, key=itemgetter(0))
+    return Pulse(good_at, None, since, error if len(bad) == len(found) else f"{holder}: {error}")
 
 
 def _note(ledger: Ledger, values: Mapping[str, dict[str, Any]]) -> None:
