@@ -112,6 +112,12 @@ def made_postgres_home(postgres: PostgresServer, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
+def power_cuts_are_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the doctor: our own servers keep nothing on a disk."""
+    monkeypatch.setattr("engine.doctor.database._MUST_BE_ON", ())
+
+
+@pytest.fixture
 def new_home(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     """A fresh home, without any kommune connected."""
     if database_kind == "sqlite":

@@ -9,6 +9,8 @@ from engine.home import Home
 from engine.settings import variable
 from tests.commands.conftest import Command
 
+pytestmark = pytest.mark.usefixtures("power_cuts_are_nothing")
+
 
 def test_a_fresh_home_has_advice_and_no_fault(at_home: Command, new_home: Home) -> None:
     result = at_home("doctor")

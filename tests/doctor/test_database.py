@@ -17,6 +17,7 @@ from engine.store.database import Database
 from engine.store.tables import id_sequence
 from tests.doctor.conftest import of, only
 
+pytestmark = pytest.mark.usefixtures("power_cuts_are_nothing")
 ADVICE, FAULT, GOOD, UNKNOWN = Verdict.ADVICE, Verdict.FAULT, Verdict.GOOD, Verdict.UNKNOWN
 SECOND = timedelta(seconds=1)
 
@@ -130,6 +131,16 @@ def test_a_server_that_cannot_be_reached_is_a_fault(home: Home, monkeypatch: pyt
     assert "hemmeligt" not in line.found
     kernel, beside = looks.look_at_clock(home, lambda: True)
     assert (kernel.verdict, beside.verdict) == (GOOD, UNKNOWN)
+
+
+def test_a_server_that_a_power_cut_may_ruin_is_a_fault(
+    server_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the tests' own server is such a one
+    line = only(looks.look_at_database(server_home))
+    assert line.verdict is FAULT
+    assert line.found.endswith("der kan skrives, men fsync og full_page_writes er slået fra")
+    assert "postgresql.conf" in line.do
 
 
 def test_a_slow_answer_is_advice(new_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

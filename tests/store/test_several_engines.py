@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -331,6 +331,19 @@ def test_who_holds_up_all_writers_and_does_nothing_is_cut_off(
     finally:
         asleep.close()
         awake.close()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "kept"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")]
+)
+def test_what_is_committed_survives_a_power_cut_whatever_was_chosen_for_the_database(
+    new_home: Home, chosen: str, kept: str
+) -> None:
+    name = new_home.database_url.rpartition("/")[2]
+    with closing(PostgresDatabase(new_home.database_url)) as db, db.writing() as tx:
+        tx.conn.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = {chosen}"))
+    with closing(PostgresDatabase(new_home.database_url)) as db, db.reading() as conn:
+        assert conn.execute(text("SHOW synchronous_commit")).scalar_one() == kept
 
 
 def test_the_address_may_name_several_servers(new_home: Home) -> None:

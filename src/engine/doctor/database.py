@@ -24,6 +24,7 @@ DATABASE = Subject("database", "Database")
 CLOCK = Subject("clock", "Ur")
 
 _SLOW_MS = 100.0
+_MUST_BE_ON = ("fsync", "full_page_writes")
 _DIFFERS, _DIFFERS_MUCH = timedelta(seconds=2), timedelta(seconds=60)
 _UNSYNCHRONISED = 5  # TIME_ERROR, adjtimex(2)
 _TIMEX_BYTES = 512  # more than the struct takes; all zero: nothing is to be set
@@ -56,6 +57,12 @@ def look_at_database(home: Home) -> list[Checked]:
             do = _REACH if is_on_server else "Kør som den bruger, motoren kører som, og se på disken."
             return [DATABASE.fault(f"{name}: {trouble}", do)]
     found = f"{name}: {facts.told}, revision {newest_revision()}; der kan skrives"
+    if facts.unsafe:
+        settings = " og ".join(facts.unsafe)
+        do = (
+            f"Et strømsvigt kan ødelægge den. Sæt {settings} til on i postgresql.conf, og genindlæs serveren."
+        )
+        return [DATABASE.fault(f"{found}, men {settings} er slået fra", do)]
     if facts.latency_ms > _SLOW_MS:
         return [DATABASE.advice(found, "Den svarer langsomt. Er den eller netværket belastet?")]
     return [DATABASE.good(found)]
@@ -75,6 +82,7 @@ def _other_version(found: str, name: str) -> Checked | None:
 class _Facts:
     told: str
     latency_ms: float = 0.0
+    unsafe: tuple[str, ...] = ()  # settings of the server that are off and must be on
 
 
 def _in_file(home: Home) -> _Facts:
@@ -90,8 +98,9 @@ def _on_server(db: Database) -> _Facts:
         latency_ms = (time.monotonic() - began) * 1000
         size = conn.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
         engines = engines_on(conn)
+        unsafe = tuple(key for key in _MUST_BE_ON if conn.execute(text(f"SHOW {key}")).scalar_one() != "on")
     told = f"PostgreSQL {str(version).split()[0]}, {size_text(size)}, {latency_ms:.0f} ms"
-    return _Facts(f"{told}, {engines} {'motor' if engines == 1 else 'motorer'} på den", latency_ms)
+    return _Facts(f"{told}, {engines} {'motor' if engines == 1 else 'motorer'} på den", latency_ms, unsafe)
 
 
 def _rehearse_write(db: Database) -> None:

@@ -64,6 +64,11 @@ _ENGINES = text(
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _TIME = text("SELECT clock_timestamp()")
+# What is acknowledged must survive a power cut, whatever the server, the database or the role says; `remote_apply` and
+# the like promise more, and stay.
+_KEEP_WHAT_IS_COMMITTED = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 # A process that is put aside in the middle of a write waits for its client, and the server would wait with it.
 _FREE_WRITER_LOCK = text(
     "SELECT pg_terminate_backend(held.pid) FROM pg_locks held JOIN pg_stat_activity busy ON busy.pid = held.pid"  # noqa: S608
@@ -115,7 +120,7 @@ class PostgresDatabase(Database):
         engine = create_engine(
             # libpq's own way to read the address: it may name several servers, of which one can be written to.
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(url, **_CONNECT_ARGS),
+            creator=lambda: _connected(url),
             hide_parameters=True,  # an error's text must not quote rows
             pool_size=POOL,
             max_overflow=0,
@@ -280,6 +285,13 @@ def reached(url: str) -> Iterator["psycopg.Connection[Any]"]:
 
 def _connect(url: str) -> "psycopg.Connection[Any]":
     return psycopg.connect(url, autocommit=True, **_CONNECT_ARGS)
+
+
+def _connected(url: str) -> "psycopg.Connection[Any]":
+    conn = psycopg.connect(url, **_CONNECT_ARGS)
+    with conn.transaction():
+        conn.execute(_KEEP_WHAT_IS_COMMITTED)
+    return conn
 
 
 def _note_write(
