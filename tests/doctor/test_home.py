@@ -135,6 +135,10 @@ def test_placeholders_in_production_are_a_fault(home: Home, monkeypatch: pytest.
         ),
         ({"monitor.port": "0"}, "monitor.port er 0"),
         ({"alarm.lead_email": ""}, "alarm.lead_email er tom"),
+        (
+            {"listen.port": "9443", "listen.certificate": "c.pem", "listen.client_ca": "ca.pem"},
+            "listen.clients er tom: alle med et certifikat fra listen.client_ca kan aflevere",
+        ),
     ],
 )
 def test_each_gap_in_production_is_advice(

@@ -93,6 +93,12 @@ def _advice(settings: Settings) -> Iterator[Checked]:
         yield SETTINGS.advice(
             "monitor.port er 0", "Ingen kan overvåge motoren udefra. Vælg en port; se docs/alarmregler.yml."
         )
+    listen = settings.listen
+    if listen.port and listen.client_ca and not (listen.clients or listen.token):
+        yield SETTINGS.advice(
+            "listen.clients er tom: alle med et certifikat fra listen.client_ca kan aflevere",
+            "Udsteder den til andre end jer, så nævn fingeraftrykkene på dem, der må.",
+        )
     if in_production and settings.mail.send_by == "folder":
         yield SETTINGS.advice(
             'mail.send_by = "folder"', 'Mails lægges i mail/ og sendes ikke. Hent dem dér, eller brug "smtp".'
