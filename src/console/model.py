@@ -132,10 +132,12 @@ def channel_word(channel: "Channel", now: datetime) -> str:
 
 def status_spans(state: State, now: datetime, mono: float, width: int) -> list[Cell]:
     """The top line, the most important first: what is cut off on a narrow screen can be done without."""
-    left, who, age = _left(state, mono), _who(state), _age(state, now, mono)
+    left, age = _left(state, mono), _age(state, now, mono)
     room = width - 2 - width_of(age)
+    who = _who(state)
     if width_of(_joined(left)) + width_of(who) > room:
-        who = []
+        who = _limits(state)
+    room -= width_of(who)
     while width_of(_joined(left)) > room and len(left) > _NEVER_CUT:
         left.pop()
     spans = [(" ", ""), *clipped(_joined(left), room)]
@@ -144,6 +146,7 @@ def status_spans(state: State, now: datetime, mono: float, width: int) -> list[C
 
 
 _NEVER_CUT = 3
+_ONLY_READS = "kun læsning"
 
 
 def _left(state: State, mono: float) -> list[list[Cell]]:
@@ -196,8 +199,13 @@ def _who(state: State) -> list[Cell]:
     if state.caller is None:
         return []
     roles = ", ".join(sorted(role.value for role in state.caller.roles))
-    limited = ", kun læsning" if state.caller.only_reads else ""
+    limited = f", {_ONLY_READS}" if state.caller.only_reads else ""
     return [(f"{state.caller.identity} ({roles}{limited})  ", "dim")]
+
+
+def _limits(state: State) -> list[Cell]:
+    """That nothing can be changed here is worth its room also where nobody's name has any."""
+    return [(f"{_ONLY_READS}  ", "dim")] if state.caller is not None and state.caller.only_reads else []
 
 
 def _age(state: State, now: datetime, mono: float) -> list[Cell]:

@@ -47,6 +47,16 @@ async def test_an_administrator_reads_everything_and_changes_nothing(
     assert audited(home) == before
 
 
+@pytest.mark.parametrize("width", [80, 120, 134, 142])
+async def test_that_it_only_reads_stands_on_top_also_where_there_is_no_room_for_who(
+    scene_path: Callable[[Scene], Path], width: int
+) -> None:
+    with at_work():
+        home = Home(scene_path(Scene.OVERDUE))
+        async with opened(home, size=(width, 34), scene=Scene.OVERDUE, only_reads=True) as person:
+            assert "kun læsning" in person.screen.split("\n")[0]
+
+
 async def test_the_desk_refuses_what_a_screen_might_let_through(scene_path: Callable[[Scene], Path]) -> None:
     link = Link(Home(scene_path(Scene.OVERDUE)), clock_of(Scene.OVERDUE), PERSON, only_reads=True)
     try:
