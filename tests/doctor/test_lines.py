@@ -21,12 +21,12 @@ from engine.doctor.examination import _one
 from engine.domain.checkup import Checked, Verdict
 from engine.settings import Settings
 from engine.simulation.certificates import Authority, Issued
+from engine.simulation.serving import serving
 from engine.simulation.sts import PATH, Sts
 from tests.doctor.conftest import only
 from tests.links.smtp_server import PASSWORD, USER, Letterbox, a_certificate, smtp_server, with_logon
 from tests.links.status_server import PAGE, TOKEN, Page, status_server
 from tests.servers.rabbitmq import RabbitServer, rabbit_server
-from tests.servers.web import serving
 
 ADVICE, FAULT, GOOD = Verdict.ADVICE, Verdict.FAULT, Verdict.GOOD
 CVR = "64942212"

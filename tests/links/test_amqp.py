@@ -32,13 +32,13 @@ from engine.simulation.builders import an_acknowledgement, an_advis
 from engine.simulation.certificates import Issued
 from engine.simulation.envelopes import Correspondence, kvittering_besked
 from engine.simulation.messages import ack_bytes
+from engine.simulation.serving import serving
 from engine.simulation.sts import PATH, Sts
 from engine.wire import beskedkuvert, standard_retur
 from engine.wire.beskedkuvert import Sygehusophold, write_sygehusophold
 from engine.wire.standard_retur import StandardRetur
 from tests.servers.postgresql import wait_for
 from tests.servers.rabbitmq import VHOST, RabbitServer, rabbit_server
-from tests.servers.web import serving
 
 CVR, OTHER_CVR, STRANGE_CVR = "64942212", "11259979", "55133018"
 ADVIS, KVITTERING = "b2f7a1d0-0000-4000-8000-000000000001", "b2f7a1d0-0000-4000-8000-000000000002"

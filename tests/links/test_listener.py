@@ -21,9 +21,9 @@ from engine.links.vans_https import HttpsVansOutbox
 from engine.ports import Delivery, Finished, OutgoingEnvelope
 from engine.settings import Settings, VansSettings
 from engine.simulation.certificates import Authority, Issued
+from engine.simulation.serving import serving
 from engine.wire import standard_retur
 from tests.servers.postgresql import free_port
-from tests.servers.web import serving
 
 AMQP = {
     "via": "amqp",

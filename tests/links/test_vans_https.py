@@ -10,7 +10,7 @@ from starlette.routing import Route
 from engine.links.vans_https import HttpsVansOutbox
 from engine.ports import OutgoingEnvelope, SendResult
 from engine.settings import VansSettings
-from tests.servers.web import serving
+from engine.simulation.serving import serving
 
 LATE = SendResult("VANS svarer ikke inden for tiden")
 

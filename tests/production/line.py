@@ -27,6 +27,7 @@ from engine.simulation.beskedfordeler import BeskedfordelerSimulator
 from engine.simulation.certificates import Issued
 from engine.simulation.envelopes import hn_envelope
 from engine.simulation.messages import HnSpec
+from engine.simulation.serving import serving
 from engine.simulation.sts import PATH, Sts
 from engine.wire import vans_envelope
 from engine.wire.vans_envelope import MessageEnvelope, ReceiptKind
@@ -37,7 +38,6 @@ from tests.production.habits import Habits
 from tests.production.messages import Messages, besked_of
 from tests.servers.postgresql import PostgresServer
 from tests.servers.rabbitmq import RabbitServer
-from tests.servers.web import serving
 
 FINAL = {ResponseCode.OK.value, ResponseCode.FATAL_ERROR.value}
 LEASE_S = 12.0

@@ -22,6 +22,7 @@ from engine.simulation.beskedfordeler import BeskedfordelerSimulator, Serviceaft
 from engine.simulation.builders import an_acknowledgement
 from engine.simulation.envelopes import Correspondence, kvittering_besked
 from engine.simulation.messages import HnSpec, ack_bytes
+from engine.simulation.serving import serving
 from engine.simulation.sts import PATH, Sts
 from engine.store import tables
 from engine.wire import beskedkuvert
@@ -30,7 +31,6 @@ from tests.flow.world import BESKEDTYPE, CVRS, FRB, KBH, OTHER_PRIMARY, PRIMARY,
 from tests.production.country import ENTITY
 from tests.servers.postgresql import PostgresServer
 from tests.servers.rabbitmq import RabbitServer, rabbit_server
-from tests.servers.web import serving
 
 MINUTE, SECOND_ = timedelta(minutes=1), timedelta(seconds=1)
 ADVIS = PLACEHOLDERS["beskedtype_sygehusophold"]
