@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -372,7 +372,7 @@ def _database(url: str, file: Path, cache_kib: int | None = None) -> "Database":
 
 
 def _is_in_use(url: str, key: bytes | None) -> bool:
-    """Whether the database has tables of ours; HomeError where the key, or this version, does not go with it."""
+    """Whether the database is another home's; HomeError where the key, or this version, does not go with it."""
     from engine.store.postgresql import revision_on  # noqa: PLC0415
 
     found, newest, name = revision_on(url), newest_revision(), without_password(url)
@@ -383,20 +383,21 @@ def _is_in_use(url: str, key: bytes | None) -> bool:
             f"Databasen {name} har revision {found}; denne version bruger {newest}. "
             "Brug samme version overalt, og opgrader fra et hjem, der er der: sundhedsagent db upgrade"
         )
-    if key is None:
-        raise HomeError(
-            f"Databasen {name} er i brug. Giv dens nøgle med --key FIL (payload.key fra et andet hjem) "
-            f"eller i {KEY_VARIABLE}."
-        )
+    from sqlalchemy import select  # noqa: PLC0415
+
     from engine.store.payloads import PayloadBox  # noqa: PLC0415
     from engine.store.sealing import refuse_other_key  # noqa: PLC0415
+    from engine.store.tables import kommune  # noqa: PLC0415
 
-    db = _database(url, Path())
-    try:
-        with db.reading() as conn:
-            refuse_other_key(conn, PayloadBox(key))
-    finally:
-        db.close()
+    with closing(_database(url, Path())) as db, db.reading() as conn:
+        if conn.execute(select(kommune.c.code).limit(1)).first() is None:
+            return False  # an `init` was stopped when it had made the tables, and before it had filled them
+        if key is None:
+            raise HomeError(
+                f"Databasen {name} er i brug. Giv dens nøgle med --key FIL (payload.key fra et andet hjem) "
+                f"eller i {KEY_VARIABLE}."
+            )
+        refuse_other_key(conn, PayloadBox(key))
     return True
 
 

@@ -222,6 +222,17 @@ def test_a_second_home_joins_with_the_key_and_keeps_who_administers(new_home: Ho
     db.close()
 
 
+def test_an_init_that_was_stopped_half_way_is_done_again(postgres: PostgresServer, tmp_path: Path) -> None:
+    url = postgres.create()
+    with closing(PostgresDatabase(url)) as db:
+        db.upgrade()  # as far as it came: the tables are there, and nothing in them
+    home = Home.create(tmp_path / "home", SystemClock(), "mette", url=url)
+    with closing(home.open_database()) as db, db.reading() as conn:
+        assert conn.execute(select(tables.role_grant.c.identity)).scalars().all() == ["mette"]
+        assert len(conn.execute(select(tables.kommune.c.code)).all()) == 98
+    postgres.drop(url)
+
+
 def test_no_engine_starts_with_another_key(new_home: Home) -> None:
     from engine.service import Engine
 
