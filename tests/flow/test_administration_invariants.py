@@ -200,7 +200,7 @@ def _template(seeded_file: Path) -> None:
 
 @pytest.mark.timeout(300)
 def test_one_primary_and_one_verdict_whatever_is_administered() -> None:
-    run_machine(Administered, examples=40, steps=40)
+    run_machine(Administered, examples=15, steps=40)
 
 
 @pytest.mark.campaign
