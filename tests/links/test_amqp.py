@@ -583,9 +583,7 @@ def a_source(bfo: Surroundings, **changes: Any) -> TokenSource:
         ),
         str(bfo.rabbit.authority.file),
     )
-    source = TokenSource(changes.pop("url", bfo.sts_url), files, changes.pop("renew_before_s", 300))
-    bfo.closing.append(source.close)
-    return source
+    return TokenSource(changes.pop("url", bfo.sts_url), files, changes.pop("renew_before_s", 300))
 
 
 async def test_a_token_is_kept_per_kommune_and_service_and_asked_for_once(bfo: Surroundings) -> None:

@@ -304,7 +304,6 @@ class Amqp:
     async def close(self) -> None:
         await self.beskedfordeler.close()
         await self.kvitteringer.close()
-        await self.tokens.close()
 
 
 def _plain(message_id: str) -> str:

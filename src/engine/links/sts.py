@@ -12,13 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import SettingsError, SundhedsagentError
 from engine.links.certificates import CertificateFiles, TlsClient, der_of
-
-if TYPE_CHECKING:
-    import httpx
 
 _TIMEOUT_S = 10.0
 _TOKEN_TYPE = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV2.0"  # noqa: S105 - a type's name
@@ -60,8 +57,6 @@ class TokenSource:
         self._tokens: dict[tuple[str, str], Token] = {}
         self._refused: dict[tuple[str, str], _Refused] = {}
         self._asking: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._client: httpx.AsyncClient | None = None
-        self._client_tls: object = None
 
     async def token(self, cvr: str, entity_id: str) -> str:
         """A valid assertion. TokenError where none can be had."""
@@ -87,17 +82,14 @@ class TokenSource:
         if known is not None and known.assertion == assertion:
             del self._tokens[cvr, entity_id]
 
-    async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
-
     async def _issue(self, cvr: str, entity_id: str) -> Token:
         import httpx  # noqa: PLC0415
 
         try:
             content = request_body(cvr, entity_id, der_of(self._files.certificate))
-            answer = await (await self._http()).post(self._url, json=content)
+            # A client of its own: it is asked some times a day, and by then the certificate may be another one.
+            async with httpx.AsyncClient(verify=self._tls.context(), timeout=_TIMEOUT_S) as client:
+                answer = await client.post(self._url, json=content)
             answer.raise_for_status()
             return read_token(answer.json(), self._renew_before_s)
         except httpx.HTTPStatusError as error:
@@ -110,15 +102,6 @@ class TokenSource:
             raise TokenError("STS svarer noget, der ikke kan læses") from error
         except SettingsError as error:
             raise TokenError(str(error)) from error
-
-    async def _http(self) -> "httpx.AsyncClient":
-        import httpx  # noqa: PLC0415
-
-        tls = self._tls.context()
-        if self._client is None or tls is not self._client_tls:
-            await self.close()
-            self._client, self._client_tls = httpx.AsyncClient(verify=tls, timeout=_TIMEOUT_S), tls
-        return self._client
 
 
 def request_body(cvr: str, entity_id: str, certificate: bytes) -> dict[str, Any]:
