@@ -31,6 +31,8 @@ def seeded_on_server(postgres: PostgresServer) -> str:
 def make_world(
     database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[..., World]]:
+    """Worlds without the stations that the module's `LEFT_OUT` names: an idle hour is mostly theirs."""
+    left_out = getattr(request.module, "LEFT_OUT", ())
     worlds: list[World] = []
     urls: list[str] = []
 
@@ -38,11 +40,11 @@ def make_world(
         if database_kind == "sqlite":
             path = tmp_path / f"world-{len(worlds)}.db"
             shutil.copy(request.getfixturevalue("seeded_file"), path)
-            worlds.append(World(path, **settings))
+            worlds.append(World(path, left_out, **settings))
         else:
             server: PostgresServer = request.getfixturevalue("postgres")
             urls.append(server.create(request.getfixturevalue("seeded_on_server")))
-            worlds.append(World(urls[-1], **settings))
+            worlds.append(World(urls[-1], left_out, **settings))
         return worlds[-1]
 
     yield make

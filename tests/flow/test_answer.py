@@ -9,7 +9,9 @@ from engine.ports import SendResult
 from engine.simulation.messages import HnSpec
 from engine.store import tables
 from engine.wire.vans_envelope import ReceiptKind
-from tests.flow.world import World
+from tests.flow.world import UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 
 @pytest.fixture

@@ -25,9 +25,12 @@ from tests.flow.world import (
     PRIMARY,
     SECOND,
     THIRD,
+    UNWATCHED,
     World,
     add_receiver,
 )
+
+LEFT_OUT = UNWATCHED
 
 OK, TRANSIENT, FATAL = ResponseCode.OK, ResponseCode.TRANSIENT_ERROR, ResponseCode.FATAL_ERROR
 NOBODY = "99999999-9999-4999-8999-999999999999"

@@ -22,6 +22,8 @@ from engine.store import tables
 from engine.store.traffic import hour_of, traffic
 from tests.flow.world import FRB, HOSPITAL, START, World
 
+LEFT_OUT = ("oversee",)
+
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SECONDS = 10
 

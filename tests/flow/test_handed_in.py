@@ -12,7 +12,9 @@ from engine.simulation.messages import ack_bytes
 from engine.store import tables
 from engine.store.payloads import PayloadBox
 from engine.wire import fhir
-from tests.flow.world import BOX, World
+from tests.flow.world import BOX, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from engine.flow.mail_texts import MailTexts
 from engine.ports import SendResult
 from engine.store import tables
 from tests.flow.test_watch import cases, published
-from tests.flow.world import FRB, PRIMARY, SECOND, World
+from tests.flow.world import FRB, PRIMARY, SECOND, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 CONTACT, VENDOR = "a@b.example", "v@v.example"
 

@@ -19,7 +19,9 @@ from engine.wire.vans_envelope import (
     ReceiptKind,
     write_receipt,
 )
-from tests.flow.world import KBH, SECOND, World
+from tests.flow.world import KBH, SECOND, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 # What cannot be compressed: PostgreSQL's indexes take 2.7 kB of it.
 LONG = "".join(random.Random(1).choices("0123456789abcdef", k=9_000))

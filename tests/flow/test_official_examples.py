@@ -13,7 +13,9 @@ from engine.domain.advis import AdvisCode, Unit
 from engine.simulation.messages import HnSpec
 from engine.store import tables
 from engine.wire import acknowledgement, beskedkuvert, fhir, hospital_notification
-from tests.flow.world import CVRS, KBH, PRIMARY, SECOND, THIRD, World
+from tests.flow.world import CVRS, KBH, PRIMARY, SECOND, THIRD, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "medcom-examples"
 HERLEV = Unit(sor="953741000016009", gln="5790001348120", name="Plejecenter Herlev")

@@ -13,8 +13,10 @@ from engine.flow.mailing import order_mail
 from engine.flow.timekeeping import open_ledger
 from engine.ports import OutgoingMail, SendResult
 from engine.store import tables
-from tests.flow.world import World
+from tests.flow.world import UNWATCHED, World
 from tests.process.test_kill_mail import FACTS
+
+LEFT_OUT = UNWATCHED
 
 MINUTE = timedelta(minutes=1)
 

@@ -15,7 +15,9 @@ from engine.simulation.messages import hn_bytes
 from engine.store import tables
 from engine.wire import acknowledgement, beskedkuvert, fhir
 from engine.wire.vans_envelope import EndPointType, MessageEnvelope, ReceiptKind
-from tests.flow.world import FRB, KBH, PRIMARY, SECOND, THIRD, World
+from tests.flow.world import FRB, KBH, PRIMARY, SECOND, THIRD, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 MEDIA_TYPES = pytest.mark.parametrize("media_type", [fhir.XML, fhir.JSON])
 

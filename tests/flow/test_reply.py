@@ -8,7 +8,9 @@ from engine.flow.reply import Reply
 from engine.links.memory import MemoryInbox
 from engine.store import tables
 from engine.wire import vans_envelope
-from tests.flow.world import BOX, World
+from tests.flow.world import BOX, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from engine.flow.kvitteringsoverblik import OverblikLine, overblik
 from engine.flow.report import day_of
 from engine.local_time import local_date
 from engine.store import tables
-from tests.flow.world import FRB, PRIMARY, START, World
+from tests.flow.world import FRB, PRIMARY, START, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 CONTACT, VENDOR, EXTRA = "a@b.example", "v@v.example", "vagt@v.example"

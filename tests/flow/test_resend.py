@@ -14,7 +14,9 @@ from engine.errors import RuleError
 from engine.ports import SendResult
 from engine.store import tables
 from tests.flow.test_watch import cases
-from tests.flow.world import FRB, PRIMARY, World
+from tests.flow.world import FRB, PRIMARY, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 
 def press(world: World, **wanted: Any) -> Resend:

@@ -23,7 +23,9 @@ from engine.errors import RuleError
 from engine.flow.switch_over import CARRIED_OUT
 from engine.ports import SendResult
 from engine.store import tables
-from tests.flow.world import PRIMARY, SECOND, START, THIRD, World
+from tests.flow.world import PRIMARY, SECOND, START, THIRD, UNWATCHED, World
+
+LEFT_OUT = UNWATCHED
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
