@@ -42,6 +42,14 @@ async def test_each_has_its_result_in_order_and_no_more_are_under_way_than_may_b
     assert side.most == 5
 
 
+async def test_it_begins_with_a_few_and_each_answer_lets_one_more_go() -> None:
+    away, there = OtherSide(silent=set(range(100))), OtherSide()
+    await Pace(50, 0.2, LATE).each(range(100), away.send)
+    assert away.most == 4
+    await Pace(50, 10, LATE).each(range(150), there.send)
+    assert there.most == 50
+
+
 async def test_nothing_to_send_is_fine() -> None:
     assert await Pace(5, 10, LATE).each([], OtherSide().send) == []
 
@@ -67,6 +75,7 @@ async def test_what_cannot_be_begun_in_time_is_not_tried() -> None:
 async def test_where_answers_fail_to_come_fewer_are_sent_and_by_and_by_more_again() -> None:
     pace = Pace(8, 10, LATE)
     away = OtherSide(silent=set(range(100)))
+    await pace.each(range(4), OtherSide().send)
     await pace.each(range(14), away.send)
     assert away.most == 8
     back = OtherSide()

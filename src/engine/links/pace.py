@@ -1,7 +1,8 @@
 """How many messages are under way at once towards a side that may be slow, and for how long.
 
-Where answers do not come in time, fewer are sent at once, and by and by more again: what nobody waits for any more is
-handled all the same, and would hold up what is sent after it, for ever.
+It begins with a few, and each answer lets one more go: an engine that has just started finds out how quick the other
+side is. Where answers do not come in time, fewer are sent at once, and by and by more again: what nobody waits for
+any more is handled all the same, and would hold up what is sent after it, for ever.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from engine.ports import SendResult
 
 # Of the time that a batch has: past the first nothing is begun, past the second nothing is waited for.
 _BEGUN_BY, _OVER_BY = 0.5, 0.9
-_LESS, _LEAST = 0.5, 1.0
+_FIRST, _LESS, _LEAST = 4.0, 0.5, 1.0
 
 M = TypeVar("M")
 
@@ -23,7 +24,8 @@ class Pace:
 
     def __init__(self, most: int, within_s: float, late: str) -> None:
         self._most = float(most)
-        self._window = self._most
+        self._window = min(self._most, _FIRST)
+        self._finds_out = True  # until the first answer that does not come in time
         self._within_s = within_s
         self._late = late
 
@@ -63,8 +65,8 @@ class Pace:
             async with asyncio.timeout_at(over_by):
                 result = await sent
         except TimeoutError:
-            self._window = max(_LEAST, self._window - _LESS)
+            self._window, self._finds_out = max(_LEAST, self._window - _LESS), False
             return SendResult(self._late)
         if result.error is None:
-            self._window = min(self._most, self._window + 1 / self._window)
+            self._window = min(self._most, self._window + (1 if self._finds_out else 1 / self._window))
         return result
