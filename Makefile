@@ -3,6 +3,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+# Three at once on two cores: a good part of them waits for processes, servers and browsers.
+SHARED := -n 3 --dist worksteal
 
 .PHONY: help demo test test-postgresql check bench bench-console detection campaign registry-campaign line-campaign soak snapshots screenshots lock wheel clean
 
@@ -13,10 +15,10 @@ demo: $(READY)  ## the console on a simulated world; without a terminal the whol
 	@$(BIN)/sundhedsagent demo
 
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest -n 2 -m "not campaign"
+	$(BIN)/python -m pytest $(SHARED) -m "not campaign"
 
 test-postgresql: $(READY)  ## every test that uses a database on PostgreSQL, the long ones too
-	$(BIN)/python -m pytest -n 2 -m "not campaign" -k postgresql --everything-on-both
+	$(BIN)/python -m pytest $(SHARED) -m "not campaign" -k postgresql --everything-on-both
 
 check: $(READY)  ## style, types and import rules
 	$(BIN)/ruff check .

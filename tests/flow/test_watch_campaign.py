@@ -320,7 +320,7 @@ async def run(folder: Path, count: int, seed: int) -> Fortnight:
 
 
 async def test_a_fortnight_of_deadlines(tmp_path: Path) -> None:
-    await run(tmp_path, 600, seed=4)
+    await run(tmp_path, 300, seed=4)
 
 
 @pytest.mark.campaign

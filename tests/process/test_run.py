@@ -13,7 +13,7 @@ STOPS_WITHIN_S = 10
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_with_status_0_within_ten_seconds(outside: Outside, sign: signal.Signals) -> None:
-    for _ in range(150):
+    for _ in range(60):
         outside.send()
     engine = subprocess.Popen(command(outside.home, "run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert engine.stdout is not None
