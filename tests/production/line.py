@@ -327,13 +327,19 @@ class Line:
                 await asyncio.sleep(0.05)
 
     async def settle(self, seconds: float, *, then: float) -> None:
-        """The end. What is missing after so long is for the checker to tell, and what should not come has its time,
-        too: `then` so much longer.
+        """The end. What is missing when nothing has come for so long is for the checker to tell, and what should not
+        come has its time, too: `then` so much longer.
         """
-        with suppress(TimeoutError):
-            await self.settled(seconds)
+        came = -1
+        while came != (came := self._came()):
+            with suppress(TimeoutError):
+                await self.settled(seconds)
         await asyncio.sleep(then)
         await self._take_stock()
+
+    def _came(self) -> int:
+        """How many things have come from the engines so far: envelopes, and beskeder from the Beskedfordeler."""
+        return len(self.sent) - len(self.waiting) + len(self._arrived)
 
     async def _take_stock(self) -> None:
         """What the engines did, and what they say is left to do."""
