@@ -255,9 +255,8 @@ class Detect:
         state = of_all(known, pulse.BESKEDFORDELER)
         if state is None or state.bad_since is None:
             return None
-        began_at = max(
-            state.bad_since, state.good_at or state.bad_since
-        )  # one engine's own line is no incident
+        # Where one engine gets through, what fails is the other's own line, and no incident.
+        began_at = max(state.bad_since, state.good_at or state.bad_since)
         if now - began_at < self._settings.incident.bfo_after:
             return None
         publication, advis = tables.publication, tables.advis

@@ -31,12 +31,10 @@ V = TypeVar("V")
 _EVERY = timedelta(seconds=10)
 # The engine beats with every look; after a longer break it has been down, or the machine has slept.
 _LONGEST_BREAK = timedelta(minutes=2)
-_FORGET_AFTER = timedelta(
-    days=7
-)  # an engine that has been told to be gone, and has not come back for so long
-_TRIES_WITHIN = timedelta(
-    minutes=15
-)  # where others work beside it, an engine comes to try its own line again
+# An engine that has been told to be gone, and has not come back for so long.
+_FORGET_AFTER = timedelta(days=7)
+# Where others work beside it, an engine comes to try its own line again.
+_TRIES_WITHIN = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -245,20 +243,18 @@ def _forget_untried(ledger: Ledger, waiting: Mapping[str, Queue], gone: Collecti
         channel, holder = pulse.parted(name)
         if channel not in WAITS_FOR or state.bad_since is None:
             continue
+        is_idle = not waiting[WAITS_FOR[channel]].count
         if holder in gone:
             left.append(name)
-        elif not waiting[WAITS_FOR[channel]].count and not _may_try_soon(
-            ledger.now, state, of_all(known, channel)
-        ):
+        elif is_idle and not _tries_soon(ledger.now, state, of_all(known, channel)):
             untried.append(name)
     forget = update(table).where(table.c.name.in_([*untried, *left]))
     conn.execute(forget.values(bad_since=None, since=None, error=None))
-    conn.execute(
-        delete(stall).where(stall.c.name.in_(left))
-    )  # an engine that is there ends its own, and says so
+    # An engine that is there ends its own stall, and says so.
+    conn.execute(delete(stall).where(stall.c.name.in_(left)))
 
 
-def _may_try_soon(now: datetime, state: Pulse, channel: Pulse | None) -> bool:
+def _tries_soon(now: datetime, state: Pulse, channel: Pulse | None) -> bool:
     if channel is None or channel.good_at is None or state.since is None:
         return False
     return state.since < channel.good_at and now - state.since <= _TRIES_WITHIN
