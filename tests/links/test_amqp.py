@@ -5,7 +5,7 @@ import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -25,7 +25,7 @@ from engine.links.amqp import Amqp
 from engine.links.amqp_line import AssertionConnection, LineError, cut_is_an_error
 from engine.links.certificates import CertificateFiles
 from engine.links.sts import TokenError, TokenSource, read_token, request_body
-from engine.ports import Finished, OutgoingBesked
+from engine.ports import Finished, OutgoingBesked, SendResult
 from engine.settings import Settings
 from engine.simulation.beskedfordeler import BeskedfordelerSimulator, Serviceaftale
 from engine.simulation.builders import an_acknowledgement, an_advis
@@ -262,6 +262,28 @@ async def test_silence_is_told_after_its_time(bfo: Surroundings) -> None:
     bfo.simulator.stalled = True
     (result,) = await bfo.links(reply_timeout="100 ms").beskedfordeler.publish([an_outgoing()])
     assert result.error == "Intet svar fra Beskedfordeleren inden for tiden"
+
+
+async def test_an_answer_that_comes_late_counts_and_the_besked_is_not_sent_again(
+    bfo: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, may_answer = bfo.simulator._handle, asyncio.Event()
+
+    async def slowly(channel: Any, message: Any) -> Any:
+        await may_answer.wait()
+        return await handle(channel, message)
+
+    monkeypatch.setattr(bfo.simulator, "_handle", slowly)
+    sender, besked = bfo.links(reply_timeout="100 ms").beskedfordeler, an_outgoing()
+    (first,) = await sender.publish([besked])
+    assert first.error == "Intet svar fra Beskedfordeleren inden for tiden"
+    may_answer.set()
+    await asyncio.to_thread(wait_for, "the late answer", lambda: sender._late._accepted)
+    assert await sender.publish([besked]) == [SendResult()]
+    assert bfo.simulator.taken == {besked.besked_id: 1}
+    # A further round is another transaction of the same besked.
+    assert await sender.publish([replace(besked, transaction_id=str(uuid4()))]) == [SendResult()]
+    assert bfo.simulator.taken == {besked.besked_id: 2}
 
 
 async def test_without_a_queue_behind_the_exchange_the_besked_comes_back(bfo: Surroundings) -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import aiormq
@@ -38,6 +38,40 @@ _PERSISTENT = 2
 _LONGEST_TEXT = 120
 # After a kvittering was confirmed the Beskedfordeler sends the next: it is on its way already.
 _NEXT_IS_COMING_S = 0.05
+_MOST_REMEMBERED = 10_000
+
+V = TypeVar("V")
+
+
+class _Late:
+    """Answers that come when nobody waits for them any more. A besked that was accepted so need not be sent again: a
+    Beskedfordeler that always answers too late would be sent the same one for ever, and hand it on each time.
+    """
+
+    def __init__(self) -> None:
+        self._given_up: dict[str, str] = {}  # correlation id → TransaktionsId
+        self._accepted: dict[str, None] = {}  # TransaktionsId
+
+    def give_up(self, correlation_id: str, transaction_id: str) -> None:
+        _remember(self._given_up, correlation_id, transaction_id)
+
+    def came(self, correlation_id: str, body: bytes) -> None:
+        transaction_id = self._given_up.pop(correlation_id, None)
+        with contextlib.suppress(WireError):
+            if transaction_id is not None and standard_retur.read(body).status == standard_retur.ACCEPTED:
+                _remember(self._accepted, transaction_id, None)
+
+    def take(self, transaction_id: str) -> bool:
+        """Whether it has been accepted meanwhile; that is told once."""
+        is_accepted = transaction_id in self._accepted
+        self._accepted.pop(transaction_id, None)
+        return is_accepted
+
+
+def _remember(known: dict[str, V], key: str, value: V) -> None:
+    known[key] = value
+    if len(known) > _MOST_REMEMBERED:
+        del known[next(iter(known))]
 
 
 class AmqpBeskedfordeler:
@@ -59,6 +93,7 @@ class AmqpBeskedfordeler:
         self._pace = Pace(in_flight, within_s, "Intet svar fra Beskedfordeleren inden for tiden")
         self._line = Line(place, tokens, tls, self._prepare)
         self._replies: dict[str, asyncio.Future[standard_retur.StandardRetur]] = {}
+        self._late = _Late()
 
     async def publish(self, beskeder: Sequence[OutgoingBesked]) -> Sequence[SendResult]:
         return await self._pace.each(beskeder, self._publish)
@@ -68,6 +103,8 @@ class AmqpBeskedfordeler:
 
     async def _publish(self, besked: OutgoingBesked) -> SendResult:
         """TimeoutError where no answer comes. A token that has expired is renewed, and the besked sent once more."""
+        if self._late.take(besked.transaction_id):
+            return SendResult()
         try:
             answer = await self._send(besked)
             if answer.status == standard_retur.TOKEN_EXPIRED:
@@ -84,7 +121,7 @@ class AmqpBeskedfordeler:
         """Publish once and wait for the StandardRetur; forgets a token that it calls expired."""
         place, channel = self._place, await self._line.channel()
         assertion = await self._tokens.token(besked.kommune_cvr, place.entity_id)
-        async with self._reply_to(channel) as (correlation_id, reply):
+        async with self._reply_to(channel, besked.transaction_id) as (correlation_id, reply):
             properties = Basic.Properties(
                 content_type="application/xml",
                 content_encoding="UTF-8",
@@ -116,7 +153,7 @@ class AmqpBeskedfordeler:
 
     @contextlib.asynccontextmanager
     async def _reply_to(
-        self, channel: AbstractChannel
+        self, channel: AbstractChannel, transaction_id: str
     ) -> AsyncIterator[tuple[str, "asyncio.Future[standard_retur.StandardRetur]"]]:
         """A new correlation id, and the answer that will come for it; it fails when the channel does."""
         correlation_id = str(uuid4())
@@ -136,14 +173,18 @@ class AmqpBeskedfordeler:
             closing.cancel()  # an observer of our own: the channel would keep one for every besked
             del self._replies[correlation_id]
             reply.cancel()
+            if reply.cancelled():
+                self._late.give_up(correlation_id, transaction_id)
 
     async def _prepare(self, channel: AbstractChannel) -> None:
         await channel.basic_consume(_REPLY_TO, self._replied, no_ack=True)
 
     async def _replied(self, message: DeliveredMessage) -> None:
-        reply = self._replies.get(message.header.properties.correlation_id or "")
+        correlation_id = message.header.properties.correlation_id or ""
+        reply = self._replies.get(correlation_id)
         if reply is None or reply.done():
-            return  # it came after its time: the besked is sent again, under the same BeskedId
+            self._late.came(correlation_id, message.body)
+            return
         try:
             reply.set_result(standard_retur.read(message.body))
         except WireError:
