@@ -230,7 +230,8 @@ class Home:
             return (
                 f"Hjemmemappen {self.path} blev ikke færdig: {self.settings_file.name} mangler. "
                 "Er den helt ny, så slet mappen og kør sundhedsagent init igen; "
-                "ellers genskab filen fra en sikkerhedskopi."
+                "gem payload.key, hvis databasen er på en server, for den kan blive krævet med --key. "
+                "Er den ikke ny, så genskab filen fra en sikkerhedskopi."
             )
         return f"{self.path} er ikke en hjemmemappe. Opret en med: sundhedsagent init MAPPE"
 
@@ -402,6 +403,8 @@ def _is_in_use(url: str, key: bytes | None) -> bool:
 
 
 def _make_database(home: Home, url: str, clock: Clock, caller: str) -> None:
+    from sqlalchemy import select  # noqa: PLC0415
+
     from engine.store import tables  # noqa: PLC0415
     from engine.store.payloads import PayloadBox  # noqa: PLC0415
     from engine.store.sealing import note_key  # noqa: PLC0415
@@ -414,6 +417,10 @@ def _make_database(home: Home, url: str, clock: Clock, caller: str) -> None:
         now = clock.now()
         grant = {"identity": caller, "role": "administrator", "granted_at": now, "granted_by": "init"}
         with db.writing() as tx:
+            if tx.conn.execute(select(tables.kommune.c.code).limit(1)).first() is not None:
+                raise HomeError(
+                    "Databasen er netop taget i brug af et andet hjem. Slet mappen, og brug dets nøgle."
+                )
             tx.insert(tables.kommune, kommune_rows())
             tx.insert(tables.role_grant, [grant])
             tx.insert(tables.id_sequence, [{"name": name, "next_id": 1} for name in _SEQUENCES])

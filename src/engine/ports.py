@@ -72,7 +72,8 @@ class OutgoingBesked:
 class SendResult:
     """None: taken over by the other side. Otherwise what went wrong, in Danish and without personal data.
 
-    `final`: the other side will never take it; trying again is of no use. Not `tried`: there was no time for it.
+    `final`: the other side will never take it; trying again is of no use. Not `tried`: nothing was sent just now,
+    for there was no time for it, or (without an error) for it had been taken before.
     """
 
     error: str | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.domain import pulse
 from engine.domain.acknowledgement import ResponseCode
 from engine.flow import sending
 from engine.flow.sending import Sending
@@ -53,6 +54,15 @@ async def test_what_was_not_tried_goes_out_next_time_as_if_nothing_had_been(worl
     assert "publication-failed" not in world.events()
     rows = world.rows(tables.publication)
     assert [(row.attempts, row.last_error, row.claimed_by) for row in rows] == [(1, None, None)] * 2
+
+
+async def test_what_was_taken_before_is_done_and_says_nothing_of_the_line(world: World) -> None:
+    world.beskedfordeler.verdict = lambda _: SendResult(tried=False)
+    world.send(world.hn())
+    await world.drain()
+    assert [row.next_at for row in world.rows(tables.publication)] == [None]
+    assert "advis-published" in world.events()
+    assert pulse.BESKEDFORDELER not in {row.name for row in world.rows(tables.pulse)}
 
 
 async def test_a_slow_side_gets_each_once_and_what_it_took_over_counts(

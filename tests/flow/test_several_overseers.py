@@ -122,6 +122,19 @@ async def test_what_one_alone_cannot_publish_is_its_own_trouble_and_no_incident(
     assert two.stalls() == {}
 
 
+async def test_what_one_alone_cannot_publish_is_no_incident_where_little_comes(two: Two) -> None:
+    """The other engine has succeeded since, and has had nothing to try for longer than an incident takes."""
+    two.first_line.is_up = True
+    two.first_out.verdict = lambda _: SendResult("Certifikatet er udløbet")
+    await two.publish(minutes=1)
+    await two.go_on("detect", "oversee", minutes=3)
+    assert "incident-proposed" not in two.told()
+    # It is gone, and the one that is left gets nothing through: now that is all there is to tell from.
+    two.engines.remove(two.world.engine)
+    await two.publish(minutes=4)
+    assert two.told()["incident-proposed"] == 1
+
+
 async def test_what_an_engine_could_not_publish_is_forgotten_when_it_is_gone(two: Two) -> None:
     two.first_line.is_up = True
     two.first_out.verdict = lambda _: SendResult("Certifikatet er udløbet")

@@ -279,7 +279,8 @@ async def test_an_answer_that_comes_late_counts_and_the_besked_is_not_sent_again
     assert first.error == "Intet svar fra Beskedfordeleren inden for tiden"
     may_answer.set()
     await asyncio.to_thread(wait_for, "the late answer", lambda: sender._late._accepted)
-    assert await sender.publish([besked]) == [SendResult()]
+    for _ in range(2):  # what comes of the first may not have been recorded
+        assert await sender.publish([besked]) == [SendResult(tried=False)]
     assert bfo.simulator.taken == {besked.besked_id: 1}
     # A further round is another transaction of the same besked.
     assert await sender.publish([replace(besked, transaction_id=str(uuid4()))]) == [SendResult()]

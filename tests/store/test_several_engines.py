@@ -233,6 +233,14 @@ def test_an_init_that_was_stopped_half_way_is_done_again(postgres: PostgresServe
     postgres.drop(url)
 
 
+def test_of_two_that_init_at_one_moment_one_is_told_of_the_other(
+    new_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.home._is_in_use", lambda *_: False)  # it was not, when that was looked at
+    with pytest.raises(HomeError, match="netop taget i brug"):
+        Home.create(tmp_path / "second", SystemClock(), "b", url=new_home.database_url)
+
+
 def test_no_engine_starts_with_another_key(new_home: Home) -> None:
     from engine.service import Engine
 
@@ -354,7 +362,8 @@ def test_what_is_committed_survives_a_power_cut_whatever_was_chosen_for_the_data
     with closing(PostgresDatabase(new_home.database_url)) as db, db.writing() as tx:
         tx.conn.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = {chosen}"))
     with closing(PostgresDatabase(new_home.database_url)) as db, db.reading() as conn:
-        assert conn.execute(text("SHOW synchronous_commit")).scalar_one() == kept
+        found = text("SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'")
+        assert conn.execute(found).one() == (kept, "session")  # whatever is chosen from now on
 
 
 def test_the_address_may_name_several_servers(new_home: Home) -> None:

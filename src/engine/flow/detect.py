@@ -7,7 +7,8 @@ Beskedfordeler that accepts nothing. Each look reads a few rows, whatever the si
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -26,9 +27,10 @@ from engine.settings import Settings
 from engine.store import tables
 from engine.store.database import Database, Tx
 from engine.store.ledger import Ledger
-from engine.store.pulse import Pulse, beat, of_all, pulses
+from engine.store.pulse import Pulse, beat, pulses
 from engine.store.traffic import hour_of, traffic
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _EVERY = timedelta(seconds=10)
 _BEAT_EVERY = timedelta(seconds=30)
 # Nobody hears a silence while the engine is down. A restart is no reason to begin anew.
@@ -252,11 +254,10 @@ class Detect:
 
     def _refused(self, conn: Connection, known: Mapping[str, Pulse], now: datetime) -> Sign | None:
         """(c)"""
-        state = of_all(known, pulse.BESKEDFORDELER)
-        if state is None or state.bad_since is None:
+        failing = self._failing(known, now)
+        if failing is None:
             return None
-        # Where one engine gets through, what fails is the other's own line, and no incident.
-        began_at = max(state.bad_since, state.good_at or state.bad_since)
+        began_at, error = failing
         if now - began_at < self._settings.incident.bfo_after:
             return None
         publication, advis = tables.publication, tables.advis
@@ -271,7 +272,35 @@ class Detect:
         if len(conn.execute(kommuner).all()) < _SEVERAL:
             return None
         since = local_text(began_at)
-        return Sign(f"Al fordeling er mislykkedes siden {since}; senest: {state.error}", began_at)
+        return Sign(f"Al fordeling er mislykkedes siden {since}; senest: {error}", began_at)
+
+    def _failing(self, known: Mapping[str, Pulse], now: datetime) -> tuple[datetime, str | None] | None:
+        """Since when all that has been tried has failed, and with what.
+
+        An engine that failed before another one last succeeded tells of its own line only, and of no incident.
+        """
+        every = {
+            name: state for name, state in known.items() if pulse.parted(name)[0] == pulse.BESKEDFORDELER
+        }
+        at_work = [state for name, state in every.items() if self._is_at_work(known, name, now)]
+        good_at = max((state.good_at for state in at_work if state.good_at), default=_NEVER)
+        failed = [
+            (state.bad_since, state.error)
+            for state in at_work
+            if state.bad_since is not None and state.bad_since >= good_at
+        ]
+        if not failed:
+            return None
+        since, error = min(failed, key=itemgetter(0))
+        return max([since, *(state.good_at for state in every.values() if state.good_at)]), error
+
+    def _is_at_work(self, known: Mapping[str, Pulse], name: str, now: datetime) -> bool:
+        holder = pulse.parted(name)[1]
+        if not self._holder:
+            return not holder
+        seen = known.get(pulse.own(pulse.ENGINE, holder)) if holder else None
+        limit = self._settings.monitor.station_after
+        return seen is not None and seen.good_at is not None and now - seen.good_at <= limit
 
     # --- recording ------------------------------------------------------------------------------------------------
 

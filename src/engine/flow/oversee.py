@@ -33,8 +33,8 @@ _EVERY = timedelta(seconds=10)
 _LONGEST_BREAK = timedelta(minutes=2)
 # An engine that has been told to be gone, and has not come back for so long.
 _FORGET_AFTER = timedelta(days=7)
-# Where others work beside it, an engine comes to try its own line again.
-_TRIES_WITHIN = timedelta(minutes=15)
+# Where others work beside it, an engine comes to try its own line again; mails are few.
+_TRIES_WITHIN = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
 

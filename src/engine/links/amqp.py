@@ -61,11 +61,8 @@ class _Late:
             if transaction_id is not None and standard_retur.read(body).status == standard_retur.ACCEPTED:
                 _remember(self._accepted, transaction_id, None)
 
-    def take(self, transaction_id: str) -> bool:
-        """Whether it has been accepted meanwhile; that is told once."""
-        is_accepted = transaction_id in self._accepted
-        self._accepted.pop(transaction_id, None)
-        return is_accepted
+    def has_accepted(self, transaction_id: str) -> bool:
+        return transaction_id in self._accepted
 
 
 def _remember(known: dict[str, V], key: str, value: V) -> None:
@@ -103,8 +100,8 @@ class AmqpBeskedfordeler:
 
     async def _publish(self, besked: OutgoingBesked) -> SendResult:
         """TimeoutError where no answer comes. A token that has expired is renewed, and the besked sent once more."""
-        if self._late.take(besked.transaction_id):
-            return SendResult()
+        if self._late.has_accepted(besked.transaction_id):
+            return SendResult(tried=False)  # nothing was heard from the other side just now
         try:
             answer = await self._send(besked)
             if answer.status == standard_retur.TOKEN_EXPIRED:

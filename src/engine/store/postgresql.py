@@ -64,10 +64,11 @@ _ENGINES = text(
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _TIME = text("SELECT clock_timestamp()")
-# What is acknowledged must survive a power cut, whatever the server, the database or the role says; `remote_apply` and
-# the like promise more, and stay.
+# What is acknowledged must survive a power cut, whatever the server, the database or the role says, now or later;
+# `remote_apply` and the like promise more, and stay.
 _KEEP_WHAT_IS_COMMITTED = (
-    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    "SELECT set_config('synchronous_commit', CASE setting WHEN 'off' THEN 'on' ELSE setting END, false)"
+    " FROM current_setting('synchronous_commit') AS setting"
 )
 # A process that is put aside in the middle of a write waits for its client, and the server would wait with it.
 _FREE_WRITER_LOCK = text(
@@ -289,8 +290,12 @@ def _connect(url: str) -> "psycopg.Connection[Any]":
 
 def _connected(url: str) -> "psycopg.Connection[Any]":
     conn = psycopg.connect(url, **_CONNECT_ARGS)
-    with conn.transaction():
-        conn.execute(_KEEP_WHAT_IS_COMMITTED)
+    try:
+        with conn.transaction():
+            conn.execute(_KEEP_WHAT_IS_COMMITTED)
+    except BaseException:
+        conn.close()
+        raise
     return conn
 
 

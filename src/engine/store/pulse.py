@@ -63,7 +63,9 @@ def pulses(conn: Connection) -> dict[str, Pulse]:
 
 def of_all(known: Mapping[str, Pulse], name: str) -> Pulse | None:
     """What each engine has for itself, as one: good when the last of them was, bad since the first that still is."""
-    found = {key: state for key, state in known.items() if pulse.parted(key)[0] == name}
+    every = {key: state for key, state in known.items() if pulse.parted(key)[0] == name}
+    # What nobody owns any more is of the time before there were several.
+    found = {key: state for key, state in every.items() if key != name} or every
     if not found:
         return None
     good_at = max((state.good_at for state in found.values() if state.good_at), default=None)
