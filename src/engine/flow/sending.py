@@ -51,9 +51,8 @@ class Sending(ABC, Generic[M]):
         self._clock = clock
         self._settings = settings
         self._owner = owner
-        self._pulse = pulse.own(
-            self.channel, holder
-        )  # a line that is dead here may be well in another engine
+        # A line that is dead here may be well in another engine.
+        self._pulse = pulse.own(self.channel, holder)
         self._good_at = clock.now()  # the last success from here; nobody's before it count
         self._failures = 0  # in a row, of whole batches while others are at work
         self._failed_at: Steady | None = None  # the last of them
