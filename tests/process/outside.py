@@ -3,10 +3,15 @@
 import subprocess
 import sys
 from collections import defaultdict
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from engine.desk.act import Act
+from engine.desk.facts import GivenFacts
+from engine.desk.kommuner import ConnectKommune, connect_kommune
+from engine.desk.receivers import add_receiver
 from engine.home import Home
 from engine.settings import Settings
 from engine.simulation.builders import an_acknowledgement, an_advis
@@ -18,6 +23,30 @@ from engine.wire import acknowledgement, beskedkuvert, vans_envelope
 KOMMUNE = made_up_unit(1, "Sygehusadviser, Københavns Kommune")
 CVR = "64942212"
 RECEIVERS = tuple(f"{n}{n}{n}{n}{n}{n}{n}{n}-0000-4000-8000-000000000000" for n in (1, 2, 3))
+
+
+def connect(home: Home) -> None:
+    """Connect the kommune, with its three receivers, of which the first is the primary."""
+    first, *others = (
+        GivenFacts(
+            name=f"System {number}",
+            uuid=system_uuid,
+            vendor="V",
+            vendor_email="v@v.example",
+            area="Omsorg",
+            agreed_by="Mette",
+            only_kvittering=True,
+        )
+        for number, system_uuid in enumerate(RECEIVERS)
+    )
+    order = ConnectKommune(
+        code="0101", gln=KOMMUNE.gln, sor=KOMMUNE.sor, contact_email="k@k.example", primary=first
+    )
+    with closing(home.open_database()) as db, db.writing() as tx:
+        act = Act(tx, datetime.now(UTC), "test")
+        connect_kommune(act, order)
+        for receiver in others:
+            add_receiver(act, "0101", receiver)
 
 
 def drop(folder: Path, name: str, data: bytes) -> None:
