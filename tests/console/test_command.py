@@ -55,3 +55,26 @@ def test_only_the_server_for_browsers_imports_a_server(new_home: Home) -> None:
         check=True,
     )
     assert found.stderr.strip() == "[]"
+
+
+def test_the_first_picture_waits_for_textual_alone(new_home: Home) -> None:
+    """Database, settings and what reads arguments with types are imported while a person looks at it already."""
+    script = (
+        "import io, sys\n"
+        "class Terminal(io.StringIO):\n"
+        "    def isatty(self): return True\n"
+        "sys.stdin, sys.stdout, shell = Terminal(), Terminal(), sys.stdout\n"
+        "import console.app\n"
+        "from console.command import main\n"
+        "heavy = {'pydantic', 'sqlalchemy', 'lxml', 'structlog', 'alembic'}\n"
+        "console.app.run_console = lambda home, **_: print(home.path, sorted(heavy & set(sys.modules)), file=shell)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, "console", "--home", str(new_home.path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (found.stdout, found.stderr) == (f"{new_home.path} []\n", "")

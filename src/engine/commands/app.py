@@ -61,7 +61,6 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
-    ctx: typer.Context,
     home: Annotated[
         Path | None,
         typer.Option(
@@ -71,11 +70,11 @@ def root(
             show_default=False,
         ),
     ] = None,
-    version: Annotated[  # noqa: ARG001 - its callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Vis versionen.")
     ] = False,
 ) -> None:
-    ctx.obj = home
+    """What may stand before a command."""
 
 
 for part in (
@@ -113,10 +112,10 @@ app.add_typer(audit.app, name="audit")
 
 def main(argv: Sequence[str] | None = None, commands: Commands = app) -> int:
     """Run the command line; gives the exit status: 0 done, 1 failed with a message, 2 wrong use."""
-    arguments = _home_first(sys.argv[1:] if argv is None else argv)
-    command = typer.main.get_command(commands.only(_name(arguments)))
+    home, arguments = _home_apart(sys.argv[1:] if argv is None else argv)
+    command = typer.main.get_command(commands.only(arguments[0] if arguments else ""))
     try:
-        status = command.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        status = command.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=home)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _wrong_use(error)
@@ -140,32 +139,23 @@ def _reader_left() -> int:
     return DONE
 
 
-def _home_first(arguments: Sequence[str]) -> list[str]:
-    """`--home` may stand behind the command too: it is moved to the front, where the root takes it."""
-    home: list[str] = []
+def _home_apart(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The home, which may stand before the command or behind it, and the other arguments."""
+    home: str | None = None
     others: list[str] = []
     rest = iter(arguments)
     for argument in rest:
         if argument == "--":
             others += [argument, *rest]
         elif argument == "--home":
-            home = [argument, *[value for value in [next(rest, None)] if value is not None]]
+            home = next(rest, None)
+            if home is None:
+                return None, ["--home"]  # alone, so that the message is about just that
         elif argument.startswith("--home="):
-            home = [argument]
+            home = argument.removeprefix("--home=")
         else:
             others.append(argument)
-    # Without its value it stands alone, so that the message is about just that.
-    return home if home == ["--home"] else [*home, *others]
-
-
-def _name(arguments: Sequence[str]) -> str:
-    """Which command it is, or which group; empty where the root must say what there is."""
-    words = list(arguments)
-    if words[:1] == ["--home"]:
-        del words[:2]
-    elif words and words[0].startswith("--home="):
-        del words[0]
-    return words[0] if words else ""
+    return None if home is None else Path(home), others
 
 
 def _wrong_use(error: typer.TyperException) -> int:

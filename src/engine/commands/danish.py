@@ -64,20 +64,29 @@ def danish_fault(message: str) -> str:
     return message
 
 
-class _Command(TyperCommand):
+class _Danish:
+    """What a command and a group of them have in common; `super()` is the one or the other."""
+
     def get_help(self, ctx: Any) -> str:
-        return danish_help(super().get_help(ctx))
+        return danish_help(super().get_help(ctx))  # type: ignore[misc]
 
     def get_usage(self, ctx: Any) -> str:
-        return danish_help(super().get_usage(ctx))
+        return danish_help(super().get_usage(ctx))  # type: ignore[misc]
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            # For a flag without a value Typer imports pydantic (80 ms), to find out that it is off.
+            option.default = False
+        return option
 
 
-class _Group(TyperGroup):
-    def get_help(self, ctx: Any) -> str:
-        return danish_help(super().get_help(ctx))
+class _Command(_Danish, TyperCommand):
+    pass
 
-    def get_usage(self, ctx: Any) -> str:
-        return danish_help(super().get_usage(ctx))
+
+class _Group(_Danish, TyperGroup):
+    pass
 
 
 class Commands(typer.Typer):
@@ -100,11 +109,12 @@ class Commands(typer.Typer):
         return decorate
 
     def only(self, name: str) -> "Commands":
-        """The same with no other command or group than this; all of them where there is none of this name.
+        """The same with this command or group alone, and nothing before it; all of them where none is called so.
 
         To make Typer's objects for ninety commands takes longer than most of them run.
         """
         found = copy(self)
+        found.callback()(lambda: None)
         found.registered_commands = [each for each in self.registered_commands if each.name == name]
         found.registered_groups = [each for each in self.registered_groups if each.name == name]
         return found if found.registered_commands or found.registered_groups else self
