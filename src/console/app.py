@@ -32,6 +32,7 @@ from console.pages.pending_list import PendingList
 from console.pages.template_list import TemplateList
 from console.pages.where import WherePage
 from console.theme import DAY, NIGHT, themes
+from console.widgets.chrome import StatusBar
 from engine.clock import Clock
 from engine.errors import SundhedsagentError
 from engine.home import Home
@@ -133,7 +134,7 @@ class ConsoleApp(App[int]):
     def _tick(self) -> None:
         page = self._whole_page
         if page is not None:
-            page.query_one("StatusBar").refresh()
+            page.query_one(StatusBar).redraw()
             page.tick()
 
     # --- the feed -----------------------------------------------------------------------------------------------------
