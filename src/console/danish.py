@@ -75,7 +75,7 @@ def day_and_clock(at: datetime | None, beside: datetime) -> str:
         return "–"
     there = local(at)
     if there.date() == local(beside).date():
-        return f"{there:%H:%M:%S}"
+        return there.time().isoformat("seconds")
     if abs(at - beside) < timedelta(days=300):
         return f"{there.day}.{there.month}. {there:%H:%M}"
     return f"{there.day}.{there.month}.{there.year}"

@@ -13,8 +13,7 @@ from textual.widgets import Static
 from console.actions import ACTIONS, EVERYWHERE, VIEWS, Action, bindings
 from console.model import Need, why_not
 from console.widgets.chrome import Banner, Bar, Crumbs, KeyBar, StatusBar, Tabs
-from console.widgets.live_table import LiveTable
-from console.widgets.spans import Cell, Line
+from console.widgets.spans import Cell
 from engine.errors import SundhedsagentError
 
 if TYPE_CHECKING:
@@ -180,13 +179,3 @@ class Page(Screen[None], Generic[D]):
             self.console_app.look_now()
 
         self.console_app.work(carry_out())
-
-
-class Beside(Vertical):
-    """The pane at the right of a wide screen."""
-
-
-def shown_lines(table: "LiveTable[T]", lines_of: "Callable[[T], Sequence[Line]]") -> Sequence[Line]:
-    """What the pane tells of the row under the cursor."""
-    row = table.row
-    return () if row is None else lines_of(row)
