@@ -34,7 +34,7 @@ SETTINGS = {variable(key) for key, _ in fields()} | {"SUNDHEDSAGENT_HOME", "SUND
 
 def can_be_given(words: list[str]) -> None:
     """The command line is parsed as the program would, and not carried out."""
-    command, rest = typer.main.get_command(app), list(words)
+    command, rest = typer.main.get_command(app.whole()), list(words)
     if rest[:1] == ["--home"]:
         rest = rest[2:]
     while hasattr(command, "commands"):

@@ -244,7 +244,7 @@ def test_the_commands_in_the_readme_can_be_given():
     """They are parsed, as the program would, and not carried out."""
     assert len(command_lines()) >= 35
     for line in command_lines():
-        command, words = typer.main.get_command(app), list(line)
+        command, words = typer.main.get_command(app.whole()), list(line)
         while hasattr(command, "commands") and (words or not command.invoke_without_command):
             assert words[0] in command.commands, line
             command = command.commands[words.pop(0)]
@@ -252,7 +252,7 @@ def test_the_commands_in_the_readme_can_be_given():
 
 
 def test_the_commands_that_the_documents_speak_of_exist():
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(app.whole())
     for document in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
         for spoken in re.findall(r"`sundhedsagent ([a-z][^`]*)`", document.read_text(encoding="utf-8")):
             command = root

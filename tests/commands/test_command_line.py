@@ -10,6 +10,7 @@ import pytest
 import typer
 
 import engine.commands.settings
+from engine.commands.app import app
 from engine.commands.danish import danish_fault, danish_help
 from engine.errors import HomeError
 from engine.home import HOME_VARIABLE, Home
@@ -222,10 +223,18 @@ def test_a_home_may_have_the_name_of_a_command(
 def test_looking_at_help_imports_neither_database_nor_settings() -> None:
     code = (
         "import sys; from engine.commands.app import main; main(['status', '--help'])\n"
-        "heavy = {'sqlalchemy', 'alembic', 'pydantic_settings', 'lxml', 'structlog'} & set(sys.modules)\n"
+        "heavy = {'sqlalchemy', 'alembic', 'pydantic', 'lxml', 'structlog', 'engine.commands.run'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_each_command_is_found_without_the_others() -> None:
+    """One that is not would be found all the same, but as slowly as if all were asked for."""
+    names = list(typer.main.get_command(app.whole()).commands)
+    assert len(names) > 25
+    for name in names:
+        assert list(typer.main.get_command(app.only(name)).commands) == [name]
 
 
 @pytest.mark.sqlite_only

@@ -4,42 +4,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from engine.commands import (
-    advis,
-    advis_desk,  # noqa: F401 - adds its commands to `advis`
-    audit,
-    backup,
-    case,
-    contact,
-    db,
-    doctor,
-    incident,
-    init,
-    kommune,
-    kvittering,
-    kvitteringsoverblik,
-    mail,
-    maintenance,
-    overview,
-    procedure,
-    quarantine,
-    receiver,
-    registry,
-    request,
-    role,
-    run,
-    settings,
-    simulate,
-    simulate_beskedfordeler,
-    switchover,
-    template,
-    todo,
-)
 from engine.commands.danish import Commands, danish_fault
 from engine.commands.output import paint, printable
 from engine.database_errors import database_trouble
@@ -77,37 +48,54 @@ def root(
     """What may stand before a command."""
 
 
-for part in (
-    init,
-    settings,
-    doctor,
-    run,
-    backup,
-    overview,
-    kvitteringsoverblik,
-    simulate,
-    simulate_beskedfordeler,
-):
-    part.add_to(app)
-app.add_typer(db.app, name="db")
-app.add_typer(kommune.app, name="kommune")
-app.add_typer(receiver.app, name="receiver")
-app.add_typer(switchover.app, name="switchover")
-app.add_typer(contact.app, name="contact")
-app.add_typer(procedure.app, name="procedure")
-app.add_typer(request.app, name="request")
-app.add_typer(template.app, name="template")
-app.add_typer(advis.app, name="advis")
-app.add_typer(todo.app, name="todo")
-app.add_typer(case.app, name="case")
-app.add_typer(kvittering.app, name="kvittering")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(maintenance.app, name="maintenance")
-app.add_typer(mail.app, name="mail")
-app.add_typer(incident.app, name="incident")
-app.add_typer(registry.app, name="registry")
-app.add_typer(role.app, name="role")
-app.add_typer(audit.app, name="audit")
+# In the order of the help page: modules, and the commands in each.
+_COMMANDS = {
+    "init": ("init",),
+    "settings": ("settings",),
+    "doctor": ("doctor",),
+    "run": ("run",),
+    "backup": ("backup", "restore"),
+    "overview": ("pending", "status"),
+    "kvitteringsoverblik": ("overview",),
+    "simulate": ("simulate",),
+    "simulate_beskedfordeler": ("simulate-beskedfordeler",),
+}
+# Groups of commands, each with the module that has all of it.
+_GROUPS = {
+    "db": "db",
+    "kommune": "kommune",
+    "receiver": "receiver",
+    "switchover": "switchover",
+    "contact": "contact",
+    "procedure": "procedure",
+    "request": "request",
+    "template": "template",
+    "advis": "advis_desk",
+    "todo": "todo",
+    "case": "case",
+    "kvittering": "kvittering",
+    "quarantine": "quarantine",
+    "maintenance": "maintenance",
+    "mail": "mail",
+    "incident": "incident",
+    "registry": "registry",
+    "role": "role",
+    "audit": "audit",
+}
+
+
+def _add_commands(module: str, to: Commands) -> None:
+    import_module(f"engine.commands.{module}").add_to(to)
+
+
+def _add_group(name: str, module: str, to: Commands) -> None:
+    to.add_typer(import_module(f"engine.commands.{module}").app, name=name)
+
+
+for module, names in _COMMANDS.items():
+    app.later(names, partial(_add_commands, module))
+for name, module in _GROUPS.items():
+    app.later((name,), partial(_add_group, name, module))
 
 
 def main(argv: Sequence[str] | None = None, commands: Commands = app) -> int:

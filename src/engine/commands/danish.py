@@ -5,7 +5,7 @@ fixed phrases, and what it says of a wrong command line.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, TypeVar
 
@@ -102,19 +102,45 @@ class Commands(typer.Typer):
             pretty_exceptions_enable=False,
             context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
         )
+        self._later: list[tuple[Sequence[str], Callable[[Commands], None]]] = []
 
     def says(self, name: str, about: str) -> Callable[[F], F]:
         """Make a function the command `name`."""
         decorate: Callable[[F], F] = self.command(name, cls=_Command, help=about)
         return decorate
 
-    def only(self, name: str) -> "Commands":
-        """The same with this command or group alone, and nothing before it; all of them where none is called so.
+    def later(self, names: Sequence[str], add: Callable[["Commands"], None]) -> None:
+        """Commands and groups of these names, that `add` will add: when one of them is asked for, or all are."""
+        self._later.append((names, add))
 
-        To make Typer's objects for ninety commands takes longer than most of them run.
+    def whole(self) -> "Commands":
+        """All of them."""
+        found = self._empty()
+        for _, add in self._later:
+            add(found)
+        found.registered_commands += self.registered_commands
+        found.registered_groups += self.registered_groups
+        return found
+
+    def only(self, name: str) -> "Commands":
+        """The command or group of this name alone, and nothing before it; all of them where none is called so.
+
+        To import ninety commands, and to make Typer's objects for them, takes longer than most of them run.
         """
-        found = copy(self)
+        found = self._empty()
+        for names, add in self._later:
+            if name in names:
+                add(found)
+        commands = (*found.registered_commands, *self.registered_commands)
+        groups = (*found.registered_groups, *self.registered_groups)
+        found.registered_commands = [each for each in commands if each.name == name]
+        found.registered_groups = [each for each in groups if each.name == name]
+        if not (found.registered_commands or found.registered_groups):
+            return self.whole()
         found.callback()(lambda: None)
-        found.registered_commands = [each for each in self.registered_commands if each.name == name]
-        found.registered_groups = [each for each in self.registered_groups if each.name == name]
-        return found if found.registered_commands or found.registered_groups else self
+        return found
+
+    def _empty(self) -> "Commands":
+        found = copy(self)
+        found.registered_commands, found.registered_groups = [], []
+        return found
