@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -60,7 +61,7 @@ def anew(person: Person) -> Terminal:
     screen = person.app.screen
     for widget in screen.walk_children(with_self=True):
         if isinstance(widget, LiveTable):
-            widget.vertical_scrollbar.position = widget.scroll_y
+            assert widget.vertical_scrollbar.position == widget.scroll_y
         if isinstance(widget, Drawn):
             widget._kept.clear()
         widget._styles_cache.clear()  # type: ignore[attr-defined]
@@ -71,8 +72,9 @@ def anew(person: Person) -> Terminal:
 
 
 def assert_as_anew(terminal: Terminal, person: Person, after: str) -> None:
-    width = person.app.size.width
-    for y, (shown, wanted) in enumerate(zip(terminal.cells, anew(person).cells, strict=True)):
+    width, height = person.app.size
+    cells, wished = terminal.cells[:height], anew(person).cells[:height]
+    for y, (shown, wanted) in enumerate(zip(cells, wished, strict=True)):
         assert shown[:width] == wanted[:width], f"line {y} after {after}"
 
 
@@ -94,14 +96,39 @@ async def test_nothing_old_is_left_on_the_screen(scene_path: Callable[[Scene], P
                     assert_as_anew(terminal, person, f"{key!r} in view {view}")
 
 
-async def test_nothing_old_is_left_when_the_window_is_made_smaller(
+async def test_nothing_old_is_left_when_the_window_gets_another_size(
     scene_path: Callable[[Scene], Path],
 ) -> None:
     scene, terminal = Scene.INCIDENT, Terminal()
+    whole = COLUMNS, LINES
+    with at_work(scene), written_to(terminal):
+        async with opened(Home(scene_path(scene)), size=whole, scene=scene) as person:
+            for view, small in product("1248", ((100, LINES), (COLUMNS, LINES - 6), (80, LINES - 5))):
+                await person.presses(view, "pagedown", "down")
+                for compared in (small, whole):  # in turn, for what is compared is drawn anew
+                    for size in (small, whole):
+                        await person.pilot.resize_terminal(*size)
+                        await person.settled()
+                        if size == compared:
+                            assert_as_anew(terminal, person, f"{small} and {size} in view {view}")
+
+
+async def test_a_list_that_gets_shorter_leaves_nothing(scene_path: Callable[[Scene], Path]) -> None:
+    scene, terminal = Scene.INCIDENT, Terminal()
     with at_work(scene), written_to(terminal):
         async with opened(Home(scene_path(scene)), size=(COLUMNS, LINES), scene=scene) as person:
-            for view, size in (("1", (100, LINES)), ("2", (COLUMNS - 1, LINES)), ("4", (80, LINES))):
-                await person.presses(view)
-                await person.pilot.resize_terminal(*size)
-                await person.settled()
-                assert_as_anew(terminal, person, f"a window of {size} in view {view}")
+            await person.presses("4", "end", "up", "slash")
+            await person.types("ri")
+            await person.presses("enter")
+            assert_as_anew(terminal, person, "a filter")
+            await person.presses("escape")
+            assert_as_anew(terminal, person, "none")
+
+
+async def test_what_another_program_wrote_is_wiped_away(scene_path: Callable[[Scene], Path]) -> None:
+    scene, terminal = Scene.INCIDENT, Terminal()
+    with at_work(scene), written_to(terminal):
+        async with opened(Home(scene_path(scene)), size=(COLUMNS, LINES), scene=scene) as person:
+            terminal.feed(b"\x1b[12;1HBroadcast message")
+            await person.presses("r")
+            assert_as_anew(terminal, person, "r")

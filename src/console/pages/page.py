@@ -120,6 +120,7 @@ class Page(Screen[None], Generic[D]):
             bar.redraw()
 
     def on_screen_resume(self) -> None:
+        self.refresh_bars()
         self.console_app.look_now()
 
     # --- actions ------------------------------------------------------------------------------------------------------

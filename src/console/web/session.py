@@ -53,9 +53,11 @@ class ConsoleSession(AppService):
         assert process.stdout is not None
         try:
             await super().run()
-            while await process.stdout.read(_PIECE):
-                pass  # the page has gone; the process must get rid of the rest to end
+            await _to_the_end(
+                process.stdout
+            )  # the page has gone; the process must get rid of the rest to end
         finally:
+            await _to_the_end(process.stdout)  # of a killed one too: a pipe that is not read is never closed
             status = await process.wait()
             code = CLOSED if status == 0 else STOPPED
             log.info("web_console_ended", status=status)
@@ -104,6 +106,11 @@ async def listen(line: web.WebSocketResponse, session: ConsoleSession) -> None:
 def size_of(width: int, height: int) -> tuple[int, int]:
     """A size that a screen can have."""
     return min(max(width, 1), 500), min(max(height, 1), 200)
+
+
+async def _to_the_end(pipe: asyncio.StreamReader) -> None:
+    while await pipe.read(_PIECE):
+        pass
 
 
 async def _not_yet() -> None:

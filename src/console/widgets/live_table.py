@@ -13,6 +13,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from console.danish import printable
@@ -75,10 +76,9 @@ class Column(Generic[RowT]):
     sort: str | None = None  # a click on the title sorts by this
 
 
+# ScrollView comes first: Textual takes the styles of the first base alone.
 class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
     """Keys move the cursor; Enter and a double click open its row."""
-
-    # ScrollView comes first: Textual takes the styles of the first base alone.
 
     DEFAULT_CSS = """
     LiveTable { height: 1fr; scrollbar-size: 1 1; overflow-x: hidden; overflow-y: scroll; }
@@ -223,10 +223,12 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         if self._thumb_at(old_value) != self._thumb_at(new_value):
             super().watch_scroll_y(old_value, new_value)
-        elif round(old_value) != round(
-            new_value
-        ):  # the scrollbar would draw all of itself, and look the same
-            self.refresh(self.size.region)
+        else:
+            # The scrollbar knows where it is, and need not draw all of itself to look the same.
+            if self.show_vertical_scrollbar:
+                self.vertical_scrollbar.set_reactive(ScrollBar.position, new_value)
+            if round(old_value) != round(new_value):
+                self.refresh(self.size.region)
         if round(old_value) != round(new_value):
             self._tell_moved()
 
