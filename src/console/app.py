@@ -32,7 +32,6 @@ from console.pages.pending_list import PendingList
 from console.pages.template_list import TemplateList
 from console.pages.where import WherePage
 from console.theme import DAY, NIGHT, themes
-from console.widgets.chrome import StatusBar
 from engine.clock import Clock
 from engine.errors import SundhedsagentError
 from engine.home import Home
@@ -43,8 +42,6 @@ _LONGEST_PAUSE_S = 15.0
 _SAY_S = 6.0
 _FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 _NICE = 5  # where both want the processor, the engine comes first
-# Objects, then young and middle collections. With Python's own (700, 10, 10) one key in ten waits 5 ms longer.
-_COLLECTED_AFTER = 5_000, 10, 10
 _SWITCH_S = 0.001  # a key waits no longer than this for the thread that reads; Python's own is 5 ms
 
 _CSS = """
@@ -98,7 +95,6 @@ class ConsoleApp(App[int]):
         self._seconds = seconds
         self._hurry = asyncio.Event()
         self._looked_at: Page[Any] | None = None
-        self._collected_for: Page[Any] | None = None
         self._looking = False
         self._anyway = True
         self._full_look_at = 0.0
@@ -111,7 +107,6 @@ class ConsoleApp(App[int]):
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._tick)
-        self.app_resume_signal.subscribe(self, lambda _: self._paint_all())
         self.work(self._feed(), group="feed")
         if self._seconds is not None:
             self.set_timer(self._seconds, lambda: self.exit(0))
@@ -138,12 +133,8 @@ class ConsoleApp(App[int]):
     def _tick(self) -> None:
         page = self._whole_page
         if page is not None:
-            page.query_one(StatusBar).redraw()
+            page.query_one("StatusBar").refresh()
             page.tick()
-
-    def _paint_all(self) -> None:
-        """All of the screen, whatever stands there: a shell's lines, another program's message."""
-        self.refresh(layout=True)
 
     # --- the feed -----------------------------------------------------------------------------------------------------
 
@@ -186,9 +177,7 @@ class ConsoleApp(App[int]):
                 self._found(page, look)
                 pause = max(page.interval_s, _SHARE * (time.perf_counter() - begun))
             self._looking = False
-            if self._collected_for is not page:
-                self._collected_for = page
-                _collect()
+            _begin_collecting()
             try:
                 async with asyncio.timeout(pause):
                     await self._hurry.wait()
@@ -204,13 +193,11 @@ class ConsoleApp(App[int]):
         first = state.glance is None
         state.caller, state.glance = look.caller, look.glance
         with self.batch_update():
-            top = self._whole_page
-            if page is top:
+            if page is self._whole_page:
                 page.tell_away(None)
                 page.show(look.page)
                 page.query_one("Banner").set_class(state.incident is not None, "-shown")
-            if top is not None:
-                top.refresh_bars()
+            page.refresh_bars()
         self._ring(first=first)
 
     def _lost(self, why: str) -> None:
@@ -284,7 +271,6 @@ class ConsoleApp(App[int]):
         self.exit(0)
 
     def do_hent(self) -> None:
-        self._paint_all()
         self.look_now()
         self.say("Data hentes igen.")
 
@@ -368,17 +354,11 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def _collect() -> None:
-    """When another page has been drawn: the one that was closed is some megabytes, and nobody waits for a key now.
-
-    What is there after the first look stays, so no collection need go through it (50 ms, each time).
-    """
+def _begin_collecting() -> None:
+    """After the first look: what is there now stays, so no collection need go through it (50 ms, each time)."""
     if not gc.isenabled():
         gc.freeze()
-        gc.set_threshold(*_COLLECTED_AFTER)
         gc.enable()
-    elif gc.get_freeze_count():
-        gc.collect()
 
 
 def run_console(

@@ -1,11 +1,9 @@
 """What the console says while the database is away, slow or another one, and that it comes back by itself."""
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -13,8 +11,6 @@ from screenshots.person import Person, at_work, opened
 from screenshots.scenes import Scene
 
 from console.app import ConsoleApp
-from console.pages.advis import AdvisPage
-from console.pages.advis_list import AdvisList
 from console.pages.pending_list import PendingList
 from console.widgets.chrome import KeyBar, StatusBar
 from engine.home import Home
@@ -64,33 +60,6 @@ async def test_a_database_put_in_its_place_is_the_one_shown(
             restored.replace(home.database_file)
             await looks(person)
             person.sees("0 overskredet")
-
-
-async def test_a_page_that_is_left_while_it_is_read_does_no_harm(scene_path: Callable[[Scene], Path]) -> None:
-    begun, goes_on, fetch = threading.Event(), threading.Event(), AdvisPage.fetch
-
-    def slow(page: AdvisPage, visit: Any, desk: Any) -> Any:
-        begun.set()
-        goes_on.wait(10)
-        return fetch(page, visit, desk)
-
-    async def comes(holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while True:
-                await asyncio.sleep(0.005)
-                if holds():
-                    return
-
-    with at_work(), patch.object(AdvisPage, "fetch", slow):
-        async with opened(Home(scene_path(Scene.BUSY))) as person:
-            await person.presses("2")
-            person._send("enter")
-            await comes(begun.is_set)
-            person._send("escape")
-            await comes(lambda: isinstance(person.app.page, AdvisList))
-            goes_on.set()
-            await looks(person)
-            person.sees("[2 Adviser]", "data 0 s")
 
 
 async def test_what_is_no_database_is_told_and_the_console_goes_on(

@@ -302,7 +302,7 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
                 waited_for = held.missing(self.table.places_seen())
                 held.add_lines(ids, found)
                 if waited_for:
-                    self.table.redraw()
+                    self.table.tick()
                     super().moved()
         except SundhedsagentError:
             pass  # the feed tells what is wrong, and its next look brings the lines
@@ -351,7 +351,7 @@ class AdvisList(ListPage[AdvisLook, "AdvisLine"]):
     def do_pause(self) -> None:
         self._paused = not self._paused
         self.console_app.look_now()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_foelg(self) -> None:
         self._paused = False

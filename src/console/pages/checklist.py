@@ -159,7 +159,7 @@ class ChecklistPage(Page["ProcedureView"]):
             ]
             lines += [line(part) for part in text.body.split("\n")]
         self.query_one("#text", Sheet).show(lines)
-        self.refresh_bars()
+        self.refresh_where()
 
     @on(LiveTable.Opened)
     def _opened(self) -> None:

@@ -150,12 +150,12 @@ class KommunePageView(Page["Data"]):
         self._draw()
 
     def tick(self) -> None:
-        self._table.redraw()
+        self._table.tick()
 
     @on(LiveTable.Moved)
     def _moved(self) -> None:
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     @on(LiveTable.Opened)
     def _opened(self) -> None:
@@ -194,7 +194,7 @@ class KommunePageView(Page["Data"]):
     def _draw(self) -> None:
         if self.data is not None:
             self.query_one("#about", Sheet).show(_about(self.data, self._row, self.console_app.clock.now()))
-        self.refresh_bars()
+        self.refresh_where()
 
     # --- doing --------------------------------------------------------------------------------------------------------
 

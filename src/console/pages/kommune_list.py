@@ -147,23 +147,23 @@ class KommuneList(ListPage["list[KommuneState]", "KommuneState"]):
         self._order = _ORDERS[(_ORDERS.index(self._order) + 1) % len(_ORDERS)]
         self._down = False
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_vend(self) -> None:
         self._down = not self._down
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def on_live_table_sort_asked(self, event: object) -> None:
         order = getattr(event, "sort", self._order)
         self._order, self._down = order, order == self._order and not self._down
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_overskredne(self) -> None:
         self._only_overdue = not self._only_overdue
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_tilbage(self) -> None:
         if self._only_overdue and not self.terms:

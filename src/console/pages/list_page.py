@@ -79,7 +79,7 @@ class ListPage(Page[D], Generic[D, RowT]):
         if pane.display:
             row = self.table.row
             pane.show(() if row is None else self.beside(row))
-        self.refresh_bars()
+        self.refresh_where()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.moved)
@@ -121,7 +121,7 @@ class ListPage(Page[D], Generic[D, RowT]):
         """Show only what passes; nothing shows all."""
         self.terms = found
         self.filtered()
-        self.refresh_bars()
+        self.refresh_where()
 
     def _close_filter(self) -> None:
         self._line.remove_class("-open")

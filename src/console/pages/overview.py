@@ -121,7 +121,7 @@ class Overview(Page[OverviewData]):
         self._draw()
 
     def tick(self) -> None:
-        self.query_one("#todo", LiveTable).redraw()
+        self.query_one("#todo", LiveTable).tick()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -155,7 +155,7 @@ class Overview(Page[OverviewData]):
         pane = self.query_one("#beside", Sheet)
         if pane.display:
             pane.show(() if item is None else todo_lines(item, self._now()))
-        self.refresh_bars()
+        self.refresh_where()
 
     @on(LiveTable.Opened)
     def _opened_item(self, event: "LiveTable.Opened") -> None:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from console.actions import ACTIONS, EVERYWHERE, VIEWS, Action, bindings
 from console.model import Need, why_not
-from console.widgets.chrome import Banner, Bar, Crumbs, KeyBar, StatusBar, Tabs
+from console.widgets.chrome import Banner, Crumbs, KeyBar, StatusBar, Tabs
 from console.widgets.spans import Cell
 from engine.errors import SundhedsagentError
 
@@ -40,7 +40,6 @@ class Page(Screen[None], Generic[D]):
     VERTICAL_BREAKPOINTS = [(0, "-for-lav"), (SMALLEST[1], "-lav"), (30, "-hoej")]  # noqa: RUF012
     interval_s: ClassVar[float] = 0.5  # between two looks
     NEED: ClassVar[Need] = Need.NOTHING  # what it asks of the one who looks
-    _bars: tuple[Bar, ...] = ()
 
     def __init_subclass__(cls) -> None:
         cls.BINDINGS = list(bindings(*cls.HAS))
@@ -91,12 +90,13 @@ class Page(Screen[None], Generic[D]):
     # --- the frame ----------------------------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        self._bars = StatusBar(), Banner(), Tabs(), Crumbs(), KeyBar()
-        *above, below = self._bars
-        yield from above
+        yield StatusBar()
+        yield Banner()
+        yield Tabs()
+        yield Crumbs()
         with Vertical(id="body"):
             yield from self.content()
-        yield below
+        yield KeyBar()
         yield Static(TOO_SMALL, id="too-small", markup=False)
         yield Static(id="away", markup=False)
 
@@ -115,12 +115,15 @@ class Page(Screen[None], Generic[D]):
             told.update(why)
 
     def refresh_bars(self) -> None:
-        """What they say depends on the data, on the cursor and on what is being done."""
-        for bar in self._bars:
-            bar.redraw()
+        for bar in self.query("StatusBar, Banner, Tabs, Crumbs, KeyBar"):
+            bar.refresh()
+
+    def refresh_where(self) -> None:
+        """The crumbs and the keys: what depends on where the cursor is."""
+        for bar in self.query("Crumbs, KeyBar"):
+            bar.refresh()
 
     def on_screen_resume(self) -> None:
-        self.refresh_bars()
         self.console_app.look_now()
 
     # --- actions ------------------------------------------------------------------------------------------------------

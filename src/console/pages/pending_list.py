@@ -149,7 +149,7 @@ class PendingList(ListPage[PendingData, Row]):
         self._draw()
 
     def tick(self) -> None:
-        self.table.redraw()
+        self.table.tick()
 
     def filtered(self) -> None:
         self._draw()
@@ -222,12 +222,12 @@ class PendingList(ListPage[PendingData, Row]):
         self.table.set_columns(self.columns())
         self.table.start_over()
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_overskredne(self) -> None:
         self._only_overdue = not self._only_overdue
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_grupper(self) -> None:
         shapes = list(Shape)
@@ -235,7 +235,7 @@ class PendingList(ListPage[PendingData, Row]):
         self.table.set_columns(self.columns())
         self.table.start_over()
         self._draw()
-        self.refresh_bars()
+        self.refresh_where()
 
     def do_tilbage(self) -> None:
         if self._only_overdue and not self.terms:

@@ -49,7 +49,7 @@ class SheetPage(Page[D], Generic[D]):
     def draw(self) -> None:
         if self.data is not None:
             self.sheet.show(self.lines(self.data, self.console_app.clock.now()))
-        self.refresh_bars()
+        self.refresh_where()
 
     def tick(self) -> None:
         self.draw()

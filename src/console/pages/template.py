@@ -91,7 +91,7 @@ class TemplatePage(Page["Template"]):
 
     @on(LiveTable.Moved)
     def _moved(self) -> None:
-        self.refresh_bars()
+        self.refresh_where()
 
     @on(LiveTable.Opened)
     def _opened(self) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from textual import events
 from textual.strip import Strip
+from textual.widget import Widget
 
 from console.actions import ACTIONS, VIEW_NEEDS, VIEWS
 from console.model import Need, banner, status_spans, why_not
-from console.widgets.drawn import Drawn
 from console.widgets.spans import Cell, strip_of, width_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.pages.page import Page
 
 
-class Bar(Drawn):
+class Bar(Widget):
     """One line that draws itself."""
 
     DEFAULT_CSS = "Bar { height: 1; }"
@@ -41,8 +41,8 @@ class Bar(Drawn):
 
     ground = "bar"
 
-    def line_of(self, y: int, width: int, theme: str) -> Strip:
-        return strip_of(self.spans(), width, theme, self.ground)
+    def render_line(self, y: int) -> Strip:
+        return strip_of(self.spans() if y == 0 else (), self.size.width, self.app.theme, self.ground)
 
 
 class StatusBar(Bar):

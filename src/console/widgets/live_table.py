@@ -13,11 +13,9 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
-from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 
 from console.danish import printable
-from console.widgets.drawn import Drawn
 from console.widgets.spans import Cell, fit, strip_of
 
 RowT = TypeVar("RowT")
@@ -76,8 +74,7 @@ class Column(Generic[RowT]):
     sort: str | None = None  # a click on the title sorts by this
 
 
-# ScrollView comes first: Textual takes the styles of the first base alone.
-class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
+class LiveTable(ScrollView, Generic[RowT], can_focus=True):
     """Keys move the cursor; Enter and a double click open its row."""
 
     DEFAULT_CSS = """
@@ -137,7 +134,6 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
         self._key: Key | None = None  # of the row under the cursor
         self._widths: list[int] = []
         self.empty = empty  # said where there are no rows
-        self._tells = False  # that the cursor has moved
         self._is_filled = False  # nothing is empty before anybody has looked
         self.sorted_by: tuple[str, bool] | None = None  # shown in the header
 
@@ -169,8 +165,8 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
         self.set_reactive(LiveTable.cursor, cursor)
         self._remember()
         self._bring_into_view()
-        self.redraw()
-        self._tell_moved()
+        self.refresh()
+        self.post_message(self.Moved(self))
 
     def show_list(self, rows: Iterable[RowT], key: Callable[[RowT], Key]) -> None:
         """Other rows that are all at hand."""
@@ -193,6 +189,10 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
             return False
         self.cursor = index
         return True
+
+    def tick(self) -> None:
+        """Time has passed: what is visible is drawn anew."""
+        self.refresh(Region(0, _HEADER, self.size.width, max(0, self.size.height - _HEADER)))
 
     def places_seen(self, beside: int = 0) -> range:
         """The places of the rows that are seen, and of so many more on either side."""
@@ -221,30 +221,9 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
             self.post_message(self.Opened(self, row))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        if self._thumb_at(old_value) != self._thumb_at(new_value):
-            super().watch_scroll_y(old_value, new_value)
-        else:
-            # The scrollbar knows where it is, and need not draw all of itself to look the same.
-            if self.show_vertical_scrollbar:
-                self.vertical_scrollbar.set_reactive(ScrollBar.position, new_value)
-            if round(old_value) != round(new_value):
-                self.refresh(self.size.region)
+        super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self._tell_moved()
-
-    def _thumb_at(self, top: float) -> int:
-        """Where the scrollbar's thumb begins, in the eighths of a cell that it is drawn in."""
-        height, whole = self.size.height, self.virtual_size.height
-        thumb = max(1.0, height * height / max(1, whole))
-        return int(8 * (height - thumb) * top / max(1, whole - height))
-
-    def _tell_moved(self) -> None:
-        """Once for a key that moves both the cursor and what is seen."""
-        if not self._tells:
-            self._tells = self.post_message(self.Moved(self))
-
-    def on_live_table_moved(self) -> None:
-        self._tells = False
+            self.post_message(self.Moved(self))
 
     def _go(self, to: int) -> None:
         self.cursor = max(0, min(len(self._rows) - 1, to))
@@ -256,7 +235,7 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
         if self.scroll_offset.y == top:
             for index in (old, new):
                 self.refresh(Region(0, _HEADER + index - top, self.size.width, 1))
-        self._tell_moved()
+        self.post_message(self.Moved(self))
 
     def _bring_into_view(self) -> None:
         height = max(1, self.size.height - _HEADER)
@@ -333,7 +312,8 @@ class LiveTable(ScrollView, Drawn, Generic[RowT], can_focus=True):
             widths[first] += spare - given
         self._widths = widths
 
-    def line_of(self, y: int, width: int, theme: str) -> Strip:
+    def render_line(self, y: int) -> Strip:
+        width, theme = self.size.width, self.app.theme
         if not self._widths:
             self._lay_out()
         if y == 0:

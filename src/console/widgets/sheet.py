@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.binding import Binding
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -65,18 +65,14 @@ class Sheet(ScrollView, can_focus=True):
             return
         kept = self.opened
         self._lines = lines
-        before = [self._seen(y) for y in range(self.size.height)]
         self._lay_out()
         names = [name for name, _ in self._links]
         place = names.index(kept) if kept in names else min(self.link, max(0, len(names) - 1))
         self.set_reactive(Sheet.link, place)
-        other = [Region(0, y, self.size.width, 1) for y, seen in enumerate(before) if seen != self._seen(y)]
-        if other:
-            self.refresh(*other)
+        self.refresh()
 
     def on_resize(self) -> None:
         self._lay_out()
-        self.refresh()
 
     def _lay_out(self) -> None:
         width = self.content_region.width - 1  # without the scrollbar's place, also where there is none
@@ -89,12 +85,7 @@ class Sheet(ScrollView, can_focus=True):
                 number = len(self._links)
                 self._links.append((each.link, len(self._shown)))
             self._shown += ((cells, number) for cells in wrapped(each, width))
-        size, room = Size(width, len(self._shown)), self.content_region.height
-        if not self.styles.is_auto_height and max(size.height, self.virtual_size.height) <= room:
-            # Nothing to scroll, before or now: the screen need not be laid out anew.
-            self.set_reactive(Sheet.virtual_size, size)
-        else:
-            self.virtual_size = size
+        self.virtual_size = Size(width, len(self._shown))
 
     def action_move(self, by: int) -> None:
         if self._links and 0 <= self.link + by < len(self._links):
@@ -146,19 +137,15 @@ class Sheet(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        cells, ground = self._seen(y)
-        return strip_of(cells, self.size.width, self.app.theme, ground)
-
-    def _seen(self, y: int) -> tuple[Sequence[Cell], str]:
-        """What stands on a line of what is seen, and on which ground."""
         index = self.scroll_offset.y + y
+        width, theme = self.size.width, self.app.theme
         if index >= len(self._shown):
-            return (), "ground"
+            return strip_of((), width, theme)
         cells, link = self._shown[index]
         ground = "ground"
         if link is not None and link == self.link:
             ground = "cursor" if self.has_focus else "cursor_away"
-        return cells, ground
+        return strip_of(cells, width, theme, ground)
 
 
 class Figure(Sheet, can_focus=False):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -14,7 +13,6 @@ from console.theme import style
 Cell = tuple[str, str]  # text and tone
 
 _NARROWEST = 8  # an indented text keeps so much room
-_STRIPS = 512  # some screenfuls of lines; what Textual knows of each costs a few KB
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +66,8 @@ def clipped(spans: Sequence[Cell], width: int) -> list[Cell]:
     return found
 
 
-def strip_of(spans: Iterable[Cell], width: int, theme: str, ground: str = "ground") -> Strip:
-    """One line of the screen, cut or filled to its width; the same strip for the same line."""
-    return _strip_of(tuple(spans), width, theme, ground)
-
-
-@lru_cache(_STRIPS)
-def _strip_of(spans: tuple[Cell, ...], width: int, theme: str, ground: str) -> Strip:
+def strip_of(spans: Sequence[Cell], width: int, theme: str, ground: str = "ground") -> Strip:
+    """One line of the screen, cut or filled to its width."""
     segments, left = [], width
     for text, tone in spans:
         shown = printable(text)
