@@ -53,11 +53,11 @@ class ConsoleSession(AppService):
         assert process.stdout is not None
         try:
             await super().run()
-            await _to_the_end(
-                process.stdout
-            )  # the page has gone; the process must get rid of the rest to end
+            # The page has gone; the process must get rid of the rest to end.
+            await _to_the_end(process.stdout)
         finally:
-            await _to_the_end(process.stdout)  # of a killed one too: a pipe that is not read is never closed
+            # Of one that was killed meanwhile too: a pipe that is not read to its end is never closed.
+            await _to_the_end(process.stdout)
             status = await process.wait()
             code = CLOSED if status == 0 else STOPPED
             log.info("web_console_ended", status=status)

@@ -45,7 +45,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Vis versionen.")
     ] = False,
 ) -> None:
-    """What may stand before a command."""
+    """What may stand before a command. `main` takes the home from wherever it stands; here it is for the help alone."""
 
 
 # In the order of the help page: modules, and the commands in each.
