@@ -220,7 +220,8 @@ class Screen:
         elif found["final"] == "m":
             colour = re.search(r"48;2;(\d+;\d+;\d+)", found["parameters"])
             self._ground = colour[1] if colour else ""
-        elif found["final"] == "J":
+        elif found["final"] == "J" or found["parameters"] == "?1049":
+            # It is cleared, or the console's own screen has come or gone.
             self._rows = [[" "] * COLUMNS for _ in range(LINES)]
 
     def _put(self, text: str) -> None:

@@ -5,6 +5,7 @@ import gc
 import io
 import os
 import re
+import signal
 import sys
 import time
 import traceback
@@ -375,5 +376,7 @@ def run_console(
     with own_engine(home) if start_engine else nullcontext():
         sys.setswitchinterval(_SWITCH_S)
         os.nice(_NICE)
+        # Started with nohup it would outlive its terminal, and read nothing from it as fast as it can.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         app = ConsoleApp(home, clock=clock, seconds=seconds, only_reads=only_reads)
         return app.run() or app.return_code or 0

@@ -21,8 +21,8 @@ _PATIENCE_S = 30.0
 class Watched:
     """A terminal, and what stands on it."""
 
-    def __init__(self, *arguments: str) -> None:
-        self.terminal = Terminal([sys.executable, "-c", RUN, *arguments])
+    def __init__(self, *arguments: str, program: str = RUN) -> None:
+        self.terminal = Terminal([sys.executable, "-c", program, *arguments])
         self.screen = Screen()
 
     def waits_for(self, holds: Callable[[], object]) -> None:
@@ -42,8 +42,8 @@ class Watched:
 
 
 @contextmanager
-def watched(*arguments: str) -> Iterator[Watched]:
-    found = Watched(*arguments)
+def watched(*arguments: str, program: str = RUN) -> Iterator[Watched]:
+    found = Watched(*arguments, program=program)
     try:
         yield found
     finally:
@@ -97,12 +97,22 @@ def test_put_aside_it_holds_nothing_and_comes_back(new_home: Home) -> None:
     with engine(new_home), watched("--home", str(new_home.path), "console") as person:
         person.shows("● Motor ", "[1 Overblik]")
         person.terminal.write(b"\x1a")
-        person.waits_for(lambda: person.is_stopped)
+        person.waits_for(lambda: person.is_stopped and "Overblik" not in person.screen.text)
         assert can_be_written(new_home)
         person.terminal.signal(signal.SIGCONT)
         person.waits_for(lambda: not person.is_stopped)
+        person.shows("● Motor ", "[1 Overblik]", "Kræver handling", "esc tilbage")
         person.terminal.write(b"2")
         person.shows("[2 Adviser]")
+
+
+def test_it_ends_with_its_terminal_also_where_that_is_to_be_ignored(new_home: Home) -> None:
+    program = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); " + RUN  # as nohup does
+    with watched("--home", str(new_home.path), "console", program=program) as person:
+        person.shows("[1 Overblik]")
+        person.terminal.signal(signal.SIGHUP)  # what the system sends when a terminal is gone
+        person.waits_for(lambda: not person.terminal.is_alive)
+        assert person.terminal.exit_status == -signal.SIGHUP
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["stopped", "killed"])
