@@ -73,7 +73,7 @@ _EVERYWHERE = (
     Action("hjaelp", "question_mark,f1", "?", "hjælp", "Vis, hvad siden er til, og alle dens taster."),
     Action("kommando", "colon,ctrl+p", ":", "kommando", "Find en handling eller en kommune ved at skrive."),
     Action("tilbage", "escape", "esc", "tilbage", "Gå tilbage, eller fjern filteret."),
-    Action("hent", "r", "r", "hent igen", "Hent data igen nu."),
+    Action("hent", "r", "r", "hent igen", "Hent data igen nu, og tegn hele skærmen igen."),
     Action("tema", "f9", "F9", "tema", "Skift mellem temaerne nat og dag."),
     Action("billede", "f8", "F8", "skærmbillede", "Gem skærmen som billede (SVG)."),
     Action(

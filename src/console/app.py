@@ -272,6 +272,7 @@ class ConsoleApp(App[int]):
         self.exit(0)
 
     def do_hent(self) -> None:
+        self.refresh(layout=True)  # all of the screen: another program may have written there
         self.look_now()
         self.say("Data hentes igen.")
 
