@@ -1,16 +1,20 @@
 """What the console says while the database is away, slow or another one, and that it comes back by itself."""
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from screenshots.person import Person, at_work, opened
 from screenshots.scenes import Scene
 
 from console.app import ConsoleApp
+from console.pages.advis import AdvisPage
+from console.pages.advis_list import AdvisList
 from console.pages.pending_list import PendingList
 from console.widgets.chrome import KeyBar, StatusBar
 from engine.home import Home
@@ -60,6 +64,33 @@ async def test_a_database_put_in_its_place_is_the_one_shown(
             restored.replace(home.database_file)
             await looks(person)
             person.sees("0 overskredet")
+
+
+async def test_a_page_that_is_left_while_it_is_read_does_no_harm(scene_path: Callable[[Scene], Path]) -> None:
+    begun, goes_on, fetch = threading.Event(), threading.Event(), AdvisPage.fetch
+
+    def slow(page: AdvisPage, visit: Any, desk: Any) -> Any:
+        begun.set()
+        goes_on.wait(10)
+        return fetch(page, visit, desk)
+
+    async def comes(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.005)
+                if holds():
+                    return
+
+    with at_work(), patch.object(AdvisPage, "fetch", slow):
+        async with opened(Home(scene_path(Scene.BUSY))) as person:
+            await person.presses("2")
+            person._send("enter")
+            await comes(begun.is_set)
+            person._send("escape")
+            await comes(lambda: isinstance(person.app.page, AdvisList))
+            goes_on.set()
+            await looks(person)
+            person.sees("[2 Adviser]", "data 0 s")
 
 
 async def test_what_is_no_database_is_told_and_the_console_goes_on(
@@ -150,3 +181,17 @@ async def test_a_second_that_passes_while_it_closes_is_no_failure(
         async with opened(scene_home(Scene.EMPTY), scene=Scene.EMPTY) as person:
             person.sees("Overblik")
     assert 0 in ticks  # one of them found a page without its top line
+
+
+async def test_closed_pages_are_collected_when_another_is_there_and_at_no_other_time(
+    scene_path: Callable[[Scene], Path],
+) -> None:
+    collector = Mock(**{"isenabled.return_value": False, "get_freeze_count.return_value": 1})
+    collector.enable.side_effect = lambda: collector.isenabled.configure_mock(return_value=True)
+    with at_work(), patch("console.app.gc", collector):
+        async with opened(Home(scene_path(Scene.BUSY))) as person:
+            assert collector.freeze.call_count == collector.set_threshold.call_count == 1
+            for keys, times in ((("2",), 1), (("down", "pagedown", "r"), 1), (("enter", "escape"), 3)):
+                await person.presses(*keys)
+                assert collector.collect.call_count == times
+            assert collector.freeze.call_count == 1

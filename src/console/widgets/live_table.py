@@ -134,6 +134,7 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
         self._key: Key | None = None  # of the row under the cursor
         self._widths: list[int] = []
         self.empty = empty  # said where there are no rows
+        self._tells = False  # that the cursor has moved
         self._is_filled = False  # nothing is empty before anybody has looked
         self.sorted_by: tuple[str, bool] | None = None  # shown in the header
 
@@ -166,7 +167,7 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
         self._remember()
         self._bring_into_view()
         self.refresh()
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def show_list(self, rows: Iterable[RowT], key: Callable[[RowT], Key]) -> None:
         """Other rows that are all at hand."""
@@ -223,7 +224,15 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self.post_message(self.Moved(self))
+            self._tell_moved()
+
+    def _tell_moved(self) -> None:
+        """Once for a key that moves both the cursor and what is seen."""
+        if not self._tells:
+            self._tells = self.post_message(self.Moved(self))
+
+    def on_live_table_moved(self) -> None:
+        self._tells = False
 
     def _go(self, to: int) -> None:
         self.cursor = max(0, min(len(self._rows) - 1, to))
@@ -235,7 +244,7 @@ class LiveTable(ScrollView, Generic[RowT], can_focus=True):
         if self.scroll_offset.y == top:
             for index in (old, new):
                 self.refresh(Region(0, _HEADER + index - top, self.size.width, 1))
-        self.post_message(self.Moved(self))
+        self._tell_moved()
 
     def _bring_into_view(self) -> None:
         height = max(1, self.size.height - _HEADER)

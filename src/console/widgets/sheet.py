@@ -73,6 +73,7 @@ class Sheet(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._lay_out()
+        self.refresh()
 
     def _lay_out(self) -> None:
         width = self.content_region.width - 1  # without the scrollbar's place, also where there is none
@@ -85,7 +86,12 @@ class Sheet(ScrollView, can_focus=True):
                 number = len(self._links)
                 self._links.append((each.link, len(self._shown)))
             self._shown += ((cells, number) for cells in wrapped(each, width))
-        self.virtual_size = Size(width, len(self._shown))
+        size, room = Size(width, len(self._shown)), self.content_region.height
+        if not self.styles.is_auto_height and max(size.height, self.virtual_size.height) <= room:
+            # Nothing to scroll, before or now: the screen need not be laid out anew.
+            self.set_reactive(Sheet.virtual_size, size)
+        else:
+            self.virtual_size = size
 
     def action_move(self, by: int) -> None:
         if self._links and 0 <= self.link + by < len(self._links):
