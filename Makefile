@@ -31,7 +31,7 @@ bench: $(READY)  ## the whole job against the floor, the registry, and the produ
 	$(BIN)/python benchmarks/registry_import.py
 	PYTHONPATH=. $(BIN)/python benchmarks/production_line.py
 
-bench-console: $(READY)  ## the console with a million adviser, and the engine beside it: one JSON line each, in ten minutes
+bench-console: $(READY)  ## the console with a million adviser, and the engine beside it: one JSON line each, in twelve minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/console_pty.py
 	PYTHONPATH=. $(BIN)/python benchmarks/console_beside_engine.py
 
