@@ -1,6 +1,5 @@
 import io
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -19,7 +18,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Terminal]:
     def make(columns: int = 80) -> Terminal:
         stream = Terminal()
         monkeypatch.setattr("sys.stdout", stream)
-        monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 24)))
+        monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.delenv("NO_COLOR", raising=False)
         monkeypatch.setenv("TERM", "xterm")
         return stream
