@@ -69,8 +69,8 @@ def engine(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def can_be_written(home: Home) -> bool:
-    """Whether another program gets the database's one place to write, at once."""
-    with sqlite3.connect(home.database_file, timeout=0.5, isolation_level=None) as db:
+    """Whether another program gets the database's one place to write: who sleeps with it keeps it for ever."""
+    with sqlite3.connect(home.database_file, timeout=20, isolation_level=None) as db:
         db.execute("BEGIN IMMEDIATE")
         db.execute("ROLLBACK")
     db.close()

@@ -134,12 +134,13 @@ async def test_the_server_ends_its_consoles(program: str) -> None:
 
 
 async def test_there_is_room_for_so_many_and_then_for_the_next() -> None:
-    with patch("console.web.server._WAITS_S", 0.3):
-        async with served(_READS, most=1) as (server, testing):
-            async with line_to(testing):
-                await begun(server)
+    async with served(_READS, most=1) as (server, testing):
+        async with line_to(testing):
+            await begun(server)
+            with patch("console.web.server._WAITS_S", 0.3):
                 async with line_to(testing) as second:
                     assert await second.closed() == FULL
+        with patch("console.web.server._WAITS_S", 60.0):
             async with line_to(testing):
                 await begun(server)
 

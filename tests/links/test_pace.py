@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from engine.links.pace import Pace
 from engine.ports import SendResult
+from tests.links.loop_clock import LoopClock, until
 
 LATE = "intet svar"
 
@@ -56,19 +57,22 @@ async def test_nothing_to_send_is_fine() -> None:
 
 async def test_what_is_not_answered_in_time_costs_the_others_nothing() -> None:
     """Nobody waits for it past the batch's time, and what was answered meanwhile stays so."""
-    side = OtherSide(silent={0}, answers_within_s=60)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    results = await Pace(5, 0.2, LATE).each(range(20), side.send)
-    assert loop.time() - begun < 0.2
-    assert results == [SendResult(LATE), *[SendResult()] * 19]
+    clock, side = LoopClock(), OtherSide(silent={0}, answers_within_s=3_600)
+    batch = asyncio.create_task(Pace(5, 2_000, LATE).each(range(20), side.send))
+    await until(lambda: len(side.tried) == 20 and side.under_way == 1)
+    clock.put_forward(1_800)
+    assert await batch == [SendResult(LATE), *[SendResult()] * 19]
 
 
 async def test_what_cannot_be_begun_in_time_is_not_tried() -> None:
-    side = OtherSide(silent=set(range(100)))
-    results = await Pace(2, 0.1, LATE).each(range(100), side.send)
-    assert 2 <= len(side.tried) < 50
-    assert [result.tried for result in results] == [number in side.tried for number in range(100)]
+    clock, side = LoopClock(), OtherSide(silent=set(range(100)))
+    batch = asyncio.create_task(Pace(2, 20, LATE).each(range(100), side.send))
+    await until(lambda: len(side.tried) > 5)
+    tried = list(side.tried)
+    clock.put_forward(10)
+    results = await batch
+    assert side.tried == tried
+    assert [result.tried for result in results] == [number in tried for number in range(100)]
     assert {result.error for result in results} == {LATE}
 
 

@@ -18,6 +18,7 @@ from engine.flow.claims import Claims, still_held
 from engine.flow.timekeeping import open_ledger
 from engine.home import Home
 from engine.store import tables
+from engine.store.locks import WRITER_LOCK
 from engine.store.postgresql import _CONNECT_ARGS, _FREE_WRITER_LOCK, PostgresDatabase, engines_on
 from engine.upkeep import upgrade_home
 from tests.servers.postgresql import PostgresServer, wait_for
@@ -329,6 +330,13 @@ def test_an_answer_that_comes_late_tells_no_time(engines: Any, monkeypatch: pyte
     assert abs(first.clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
+def is_free(db: PostgresDatabase) -> bool:
+    """Nobody writes, and nobody is in the middle of it."""
+    held = text(f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = {WRITER_LOCK} AND granted")
+    with db.reading() as conn:
+        return conn.execute(held).first() is None
+
+
 @pytest.mark.parametrize("stuck_for_s", [0, 3_600])
 def test_who_holds_up_all_writers_and_does_nothing_is_cut_off(
     new_home: Home, monkeypatch: pytest.MonkeyPatch, stuck_for_s: int
@@ -347,6 +355,7 @@ def test_who_holds_up_all_writers_and_does_nothing_is_cut_off(
                 with pytest.raises(OperationalError), awake.writing():
                     pass
             else:
+                wait_for("the server to have cut it off", lambda: is_free(awake))
                 order(awake, 1)
             tx.conn.execute(select(tables.mail.c.id))
         if stuck_for_s:
