@@ -12,7 +12,8 @@ from screenshots.scenes import PERSON, Scene, clock_of
 from selenium.webdriver.common.keys import Keys
 from tests.servers.chromium import Browser, chromium
 from tests.servers.console_web import Web, grant_caller, is_alive, web
-from tests.servers.postgresql import free_port, wait_for
+from tests.servers.ports import free_port
+from tests.servers.postgresql import wait_for
 from tests.servers.reverse_proxy import reverse_proxy
 
 from engine.desk.access import Role

@@ -15,8 +15,10 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 from screenshots.scenes import Scene
-from tests.servers.console_web import Visitor, grant_caller, is_alive, until, visitor, web
-from tests.servers.postgresql import free_port, wait_for
+from tests.servers.console_web import Visitor, grant_caller, is_alive, visitor, web
+from tests.servers.ports import free_port
+from tests.servers.postgresql import wait_for
+from tests.waiting import until
 
 from console.command import main
 from console.web.front import Front

@@ -14,7 +14,7 @@ from engine.doctor.ports import LISTENER, MONITOR, look_at_port
 from engine.domain.checkup import Checked, Verdict
 from engine.home import Home, engine_lock
 from tests.doctor.conftest import only
-from tests.servers.postgresql import free_port
+from tests.servers.ports import free_port
 
 FAULT, GOOD, UNKNOWN = Verdict.FAULT, Verdict.GOOD, Verdict.UNKNOWN
 HERE = "127.0.0.1"

@@ -23,7 +23,7 @@ from engine.flow.vitals import Vitals
 from engine.ports import SendResult
 from engine.store import tables
 from tests.flow.world import World
-from tests.links.smtp_server import _free_port
+from tests.servers.ports import free_port
 
 RULES = Path(__file__).parents[2] / "docs/alarmregler.yml"
 
@@ -47,7 +47,7 @@ async def running(world: World) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def watched_world(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(vitals, "_ANSWERS_WITHIN_S", 60.0)  # the machine may be slow
-    return make_world(monitor={"port": _free_port()})
+    return make_world(monitor={"port": free_port()})
 
 
 async def metrics(client: httpx.AsyncClient) -> dict[str, Any]:
@@ -222,7 +222,7 @@ async def test_what_was_rolled_back_is_not_counted(world: World) -> None:
 async def test_an_address_that_nobody_has_is_told_in_danish(
     make_world: Callable[..., World], address: str
 ) -> None:
-    world = make_world(monitor={"port": _free_port(), "address": address})
+    world = make_world(monitor={"port": free_port(), "address": address})
     with pytest.raises(SettingsError, match=r"ingen maskine hedder sådan.*monitor\.address"):
         await world.engine.run(asyncio.Event())
 

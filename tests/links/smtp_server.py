@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from engine.settings import MailSettings
+from tests.servers.ports import free_port
 
 USER, PASSWORD = "sundhedsagent", "hemmeligt"
 
@@ -78,7 +79,7 @@ def _logs_on(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data:
 @contextmanager
 def smtp_server(box: Letterbox, *, port: int = 0, **options: Any) -> Iterator[MailSettings]:
     """A server on a port of its own; the settings that reach it."""
-    controller = _Counting(box, hostname="127.0.0.1", port=port or _free_port(), **options)
+    controller = _Counting(box, hostname="127.0.0.1", port=port or free_port(), **options)
     controller.start()
     box.connections = 0  # the controller tries its own server once
     try:
@@ -95,15 +96,6 @@ def smtp_server(box: Letterbox, *, port: int = 0, **options: Any) -> Iterator[Ma
 
 def with_logon() -> dict[str, Any]:
     return {"authenticator": _logs_on, "auth_required": True, "auth_require_tls": False}
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def a_certificate(folder: Path, name: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:

@@ -24,7 +24,7 @@ from engine.settings import Settings, VansSettings
 from engine.simulation.certificates import Authority, Issued
 from engine.simulation.serving import serving
 from engine.wire import standard_retur
-from tests.servers.postgresql import free_port
+from tests.servers.ports import free_port
 
 AMQP = {
     "via": "amqp",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from engine.links.pace import Pace
 from engine.ports import SendResult
-from tests.links.loop_clock import LoopClock, until
+from tests.waiting import LoopClock, until
 
 LATE = "intet svar"
 

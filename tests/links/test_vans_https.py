@@ -14,7 +14,7 @@ from engine.links.vans_https import HttpsVansOutbox
 from engine.ports import OutgoingEnvelope, SendResult
 from engine.settings import VansSettings
 from engine.simulation.serving import serving
-from tests.links.loop_clock import LoopClock, until
+from tests.waiting import LoopClock, until
 
 LATE = SendResult("VANS svarer ikke inden for tiden")
 

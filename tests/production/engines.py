@@ -20,7 +20,8 @@ from engine.clock import SystemClock
 from engine.desk.access import caller_identity
 from engine.home import Home, given_key
 from tests.production.country import register
-from tests.servers.postgresql import free_port, wait_for
+from tests.servers.ports import free_port
+from tests.servers.postgresql import wait_for
 
 _HANDLED = re.compile(r'sundhedsagent_station_handled_total\{station="([^"]+)"\} ([\d.]+)')
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -31,6 +30,7 @@ from tests.flow.world import BESKEDTYPE, CVRS, FRB, KBH, OTHER_PRIMARY, PRIMARY,
 from tests.production.country import ENTITY
 from tests.servers.postgresql import PostgresServer
 from tests.servers.rabbitmq import RabbitServer, rabbit_server
+from tests.waiting import until
 
 MINUTE, SECOND_ = timedelta(minutes=1), timedelta(seconds=1)
 ADVIS = PLACEHOLDERS["beskedtype_sygehusophold"]
@@ -44,13 +44,6 @@ def rabbit() -> Iterator[RabbitServer]:
     """Its own: it is stopped and started."""
     with rabbit_server() as server:
         yield server
-
-
-async def until(is_so: Callable[[], Any], seconds: float = 20) -> None:
-    """Outside time, which the engine's clock does not see."""
-    async with asyncio.timeout(seconds):
-        while not is_so():  # noqa: ASYNC110 -- other programs do not tell
-            await asyncio.sleep(0.02)
 
 
 @dataclass

@@ -1,12 +1,11 @@
 """`sundhedsagent web` as a process of its own, and who comes to it without a browser."""
 
-import asyncio
 import contextlib
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from engine.desk.access import Role, caller_identity
 from engine.desk.office import Office
 from engine.desk.roles import grant_role
 from engine.home import Home
-from tests.servers.postgresql import free_port, wait_for
+from tests.servers.ports import free_port
+from tests.servers.postgresql import wait_for
 
 ENDS_WITHIN_S = 10.0
 
@@ -117,13 +117,6 @@ def children_of(pid: int) -> list[int]:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         return [int(child) for task in tasks for child in (task / "children").read_text().split()]
     return []
-
-
-async def until(holds: Callable[[], bool], within: float = 20) -> None:
-    """Wait for what tells nobody when it happens."""
-    async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(0.01)
 
 
 def is_alive(pid: int) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.servers.ports import free_port
 
 PACKAGE = "postgresql"  # Debian's
 _COUNT = count(1)
@@ -143,13 +144,6 @@ def missing(package: str) -> None:
     if os.environ.get("NEEDS_ALL_PROGRAMS"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(what: str, is_there: "object", seconds: float = 30) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from engine.simulation import rabbitmq
 from engine.simulation.certificates import Authority
 from engine.simulation.rabbitmq import VHOST
-from tests.servers.postgresql import free_port, missing, wait_for
+from tests.servers.ports import free_port
+from tests.servers.postgresql import missing, wait_for
 
 PACKAGE = "rabbitmq-server"  # Debian's
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")

@@ -22,7 +22,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.servers.postgresql import free_port, missing, wait_for
+from tests.servers.ports import free_port
+from tests.servers.postgresql import missing, wait_for
 from tests.servers.rabbitmq import PACKAGE, PROGRAM, RabbitServer
 
 from engine.clock import SystemClock

@@ -1,13 +1,14 @@
-"""Time that passes when a test says so: what must be over in time is proved without a race against the machine."""
+"""Waiting for what happens, and time that passes when a test says so: no race against the machine."""
 
 import asyncio
 from collections.abc import Callable
 
 
-async def until(holds: Callable[[], object]) -> None:
-    """Wait for it, however slow the machine is; the test's own time limit is the end of it."""
-    while not holds():  # noqa: ASYNC110 - what is waited for does not tell
-        await asyncio.sleep(0.002)
+async def until(holds: Callable[[], object], within: float = 20) -> None:
+    """Wait, by outside time, for what tells nobody when it happens. TimeoutError where it does not."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
 
 
 class LoopClock:
