@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -27,12 +27,15 @@ USER, PASSWORD = "sundhedsagent", "hemmeligt"
 
 @dataclass
 class Letterbox:
-    """What came in, and how the server answers. `on_data` is called with the number of the mail, from 1."""
+    """What came in, and how the server answers. `on_data` is called with the number of the mail, from 1; `on_taken` is
+    awaited between its coming in and the answer.
+    """
 
     mails: list[bytes] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)  # address → reply at RCPT
     on_data: Callable[[int], str | None] = lambda _: None
+    on_taken: Callable[[int], Awaitable[None]] | None = None
     hangs: bool = False
     connections: int = 0
     data_begun: int = 0
@@ -49,9 +52,10 @@ class Letterbox:
 
     async def handle_DATA(self, server: SMTP, _session: Any, envelope: Any) -> str:  # noqa: N802
         self.data_begun += 1
+        number = self.data_begun
         if self.hangs:
             await asyncio.sleep(60)
-        answer = self.on_data(self.data_begun)
+        answer = self.on_data(number)
         if answer == "hang up":
             server.transport.abort()
             return "250 never heard"
@@ -59,6 +63,8 @@ class Letterbox:
             return answer
         self.mails.append(envelope.content)
         self.addresses += envelope.rcpt_tos
+        if self.on_taken is not None:
+            await self.on_taken(number)
         return "250 OK"
 
 

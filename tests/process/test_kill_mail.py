@@ -1,5 +1,6 @@
 """kill -9 while mails go out to a real server: none is lost, and at most the one in flight comes twice."""
 
+import asyncio
 import os
 import random
 import signal
@@ -29,12 +30,15 @@ class Postman:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.box = Letterbox(on_data=self.on_data)
+        self.box = Letterbox(on_data=self.on_data, on_taken=self.on_taken)
         self.reached = threading.Event()
         self.kill_at: int | None = None
+        self.answers = True
 
-    def kill_within(self, mails: int) -> None:
+    def kill_within(self, mails: int, *, unanswered: bool) -> None:
+        """At one of the next so many; `unanswered`: that one is taken, and the engine never hears it."""
         self.reached.clear()
+        self.answers = not unanswered
         self.kill_at = self.box.data_begun + self.rng.randint(1, mails)
 
     def on_data(self, number: int) -> str | None:
@@ -44,6 +48,10 @@ class Postman:
             self.rng.uniform(0, 0.01)
         )  # as slow as servers are, so that the kill falls before and after
         return None
+
+    async def on_taken(self, number: int) -> None:
+        while not self.answers and self.kill_at is not None and number >= self.kill_at:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
 
     @property
     def ids(self) -> list[str]:
@@ -88,9 +96,9 @@ def run(outside: Outside, kills: int, seed: int) -> None:
     rng = random.Random(seed)
     ordered, postman = order(outside.home, 20 * kills), Postman(rng)
     with smtp_server(postman.box) as settings:
-        for _ in range(kills):
+        for number in range(kills):
             before = postman.ids
-            postman.kill_within(12)
+            postman.kill_within(12, unanswered=number == 0)  # one falls there for certain, others may
             engine = subprocess.Popen(
                 command(outside.home, "run"),
                 stdout=subprocess.DEVNULL,
@@ -103,6 +111,7 @@ def run(outside: Outside, kills: int, seed: int) -> None:
             finally:
                 engine.send_signal(signal.SIGKILL)
                 engine.wait(10)
+                postman.answers = True
             again = [each for each in postman.ids[len(before) :] if each in before]
             # The one that was in flight when the engine died, and it comes first.
             assert again in ([], [before[-1] if before else None])
