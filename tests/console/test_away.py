@@ -1,6 +1,5 @@
 """What the console says while the database is away, slow or another one, and that it comes back by itself."""
 
-import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from unittest.mock import Mock, patch
 import pytest
 from screenshots.person import Person, at_work, opened
 from screenshots.scenes import Scene
+from tests.waiting import until
 
 from console.app import ConsoleApp
 from console.pages.advis import AdvisPage
@@ -74,20 +74,13 @@ async def test_a_page_that_is_left_while_it_is_read_does_no_harm(scene_path: Cal
         goes_on.wait(10)
         return fetch(page, visit, desk)
 
-    async def comes(holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while True:
-                await asyncio.sleep(0.005)
-                if holds():
-                    return
-
     with at_work(), patch.object(AdvisPage, "fetch", slow):
         async with opened(Home(scene_path(Scene.BUSY))) as person:
             await person.presses("2")
             person._send("enter")
-            await comes(begun.is_set)
+            await until(begun.is_set)
             person._send("escape")
-            await comes(lambda: isinstance(person.app.page, AdvisList))
+            await until(lambda: isinstance(person.app.page, AdvisList))
             goes_on.set()
             await looks(person)
             person.sees("[2 Adviser]", "data 0 s")
